@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Counts what one `bazel test` did, from its build events and the tests' XML.
+
+Prints what failed and why, and adds a line "passed failed" to COUNTS. A test case
+counts once; a target that does not build, times out or dies counts as a failure. A
+skipped case is a failure too, unless its message begins with "kernel lacks".
+
+Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS
+"""
+
+import collections
+import json
+import os
+import sys
+import urllib.parse
+import xml.etree.ElementTree
+
+
+def events(path):
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+class Totals:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.lacking = collections.Counter()
+
+    def fail(self, message):
+        print(f"FAILED: {message}")
+        self.failed += 1
+
+    def case(self, label, case):
+        name = f"{label} {case.get('classname', '')}.{case.get('name', '')}"
+        bad = [child for child in case if child.tag in ("failure", "error")]
+        skipped = case.find("skipped")
+        if bad:
+            self.fail(name)
+        elif skipped is not None or case.get("result") == "skipped":
+            # GoogleTest puts the place on a line before the message.
+            message = (skipped.get("message") or skipped.text or "") if skipped is not None else ""
+            lines = [line.strip() for line in message.splitlines() if line.strip()]
+            reason = next((line for line in lines if line.startswith("kernel lacks")), None)
+            if reason:
+                self.lacking[f"{name}: {reason}"] += 1
+            else:
+                self.fail(f"{name} was skipped: {' '.join(lines)}")
+        elif case.get("status") == "notrun" or case.get("result") == "suppressed":
+            self.fail(f"{name} is disabled")
+        else:
+            self.passed += 1
+
+    def result(self, label, status, outputs):
+        """One run of one target (or of one of its shards)."""
+        before = self.failed
+        uri = next((output.get("uri", "") for output in outputs if output.get("name") == "test.xml"), "")
+        cases = []
+        if uri.startswith("file://"):
+            path = urllib.parse.unquote(uri[len("file://") :])
+            try:
+                cases = list(xml.etree.ElementTree.parse(path).iter("testcase"))
+            except (OSError, xml.etree.ElementTree.ParseError):
+                pass
+        for case in cases:
+            self.case(label, case)
+        if status != "PASSED":
+            # Died after its last case (a leak, a race, a time limit)?
+            if self.failed == before:
+                self.fail(f"{label}: {status}")
+        elif not cases:
+            self.fail(f"{label} ran no test case")
+
+
+def main():
+    path, exit_code, counts = sys.argv[1:]
+    totals = Totals()
+    for event in events(path):
+        kind = next(iter(event["id"]))
+        label = event["id"][kind].get("label", "") if isinstance(event["id"][kind], dict) else ""
+        if kind == "testResult":
+            result = event.get("testResult")
+            if result:
+                totals.result(label, result.get("status", "NO_STATUS"), result.get("testActionOutput", []))
+        elif kind == "targetCompleted":
+            if not event.get("completed", {}).get("success"):
+                reason = event.get("aborted", {}).get("description") or "does not build"
+                totals.fail(f"{label}: {reason}")
+        elif kind == "pattern" and "aborted" in event:
+            totals.fail(f"the build files: {event['aborted'].get('description', 'unreadable')}")
+    if exit_code != "0" and totals.failed == 0:
+        totals.fail(f"Bazel exited with {exit_code}")
+    if totals.passed + totals.failed == 0:
+        totals.fail("no test ran")
+    for message in sorted(totals.lacking):
+        print(f"not run here: {message}")
+    print(f"--- {totals.passed} cases passed, {totals.failed} failed")
+    with open(counts, "a", encoding="utf-8") as file:
+        file.write(f"{totals.passed} {totals.failed}\n")
+    return totals.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
