@@ -1,0 +1,357 @@
+#include "flow/core.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "flow/status.h"
+#include "flow/sys/fork_generation.h"
+
+namespace flow {
+namespace internal {
+namespace {
+
+// How long Close waits for calls that are inside before it leaves close(2) to
+// the last of them (DESIGN: P3).
+constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
+
+}  // namespace
+
+absl::Status ClosedLocallyStatus(absl::string_view operation,
+                                 absl::string_view context, bool pending,
+                                 uint64_t bytes_done) {
+  ErrorDetail detail;
+  detail.kind = ErrorKind::kClosedLocally;
+  detail.operation = std::string(operation);
+  detail.bytes_done = bytes_done;
+  return MakeStatus(
+      pending ? absl::StatusCode::kCancelled
+              : absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(operation,
+                   pending ? "() cancelled: closed locally meanwhile"
+                           : "() refused: closed locally",
+                   context.empty() ? "" : "; ", context),
+      detail);
+}
+
+Core::Core(std::unique_ptr<Transport> transport, Syscalls* sys)
+    : word_(FlowState::Born(transport->can_read(), transport->can_write())
+                .bits()),
+      transport_(std::move(transport)),
+      sys_(sys),
+      fork_generation_(ForkGeneration()),
+      local_(transport_->local()),
+      peer_(transport_->peer()),
+      born_(sys->Now()),
+      abort_is_visible_(transport_->abort_is_visible()),
+      ends_are_visible_(transport_->ends_are_visible()),
+      is_layer_(transport_->is_layer()),
+      can_read_(transport_->can_read()),
+      can_write_(transport_->can_write()),
+      can_release_fd_(transport_->can_release_fd()),
+      read_name_(transport_->read_name()) {}
+
+// ------------------------------------------------------- entering and leaving
+
+Answer Core::Enter(Role role) {
+  return Apply([role](FlowState s) { return s.Enter(role); }).answer;
+}
+
+Answer Core::Resume(Role role) {
+  return Apply([role](FlowState s) { return s.Resume(role); }).answer;
+}
+
+Answer Core::AfterTry(Role role, Tried tried, const absl::Status& error) {
+  const auto event = [role, tried](FlowState s) {
+    return s.AfterTry(role, tried);
+  };
+  Step step;
+  if (error.ok()) {
+    step = Apply(event);
+  } else {
+    absl::MutexLock lock(&mu_);
+    step = Apply(event);
+    if (step.record_read) read_error_ = error;
+    if (step.record_write) write_error_ = error;
+  }
+  if (step.wake) signal_.Notify();
+  return step.answer;
+}
+
+void Core::Seal(const absl::Status& error) {
+  absl::MutexLock lock(&mu_);
+  const Step step = Apply([](FlowState s) { return s.Seal(); });
+  if (step.record_write) write_error_ = error;
+}
+
+void Core::ShutdownDone() {
+  const Step step = Apply([](FlowState s) { return s.ShutdownDone(); });
+  if (step.wake) signal_.Notify();
+}
+
+void Core::Leave(Direction d) {
+  for (;;) {
+    const Step step = Apply([d](FlowState s) { return s.Leave(d); });
+    if (step.wake) {
+      signal_.Notify();
+    } else if (step.run_shut) {
+      // Whether the kernel could is of no interest: the flag decides.
+      static_cast<void>(transport_->TryShutdown(ShutdownMode::kRead));
+    } else if (step.hand_over) {
+      if (HandOver(d)) return Unpin();
+    } else {
+      return Finish(step);
+    }
+  }
+}
+
+// Passes the direction to the first in its queue, which leaves the caller
+// pinned only; false if nobody is there after all.
+bool Core::HandOver(Direction d) {
+  absl::MutexLock lock(&mu_);
+  TurnQueue& queue = QueueOf(d);
+  Waiter* const next = queue.first;
+  if (next == nullptr) {
+    Apply([d](FlowState s) { return s.ClearQueued(d); });
+    return false;
+  }
+  queue.Remove(next);
+  const bool more = queue.first != nullptr;
+  Apply([d, more](FlowState s) { return s.HandOver(d, more); });
+  // Under mu_, so that the waiter can't be gone before it has been told.
+  next->granted = true;
+  next->signal.Notify();
+  return true;
+}
+
+void Core::LeaveUnheld() {
+  Finish(Apply([](FlowState s) { return s.LeaveUnheld(); }));
+}
+
+void Core::Pin() {
+  Apply([](FlowState s) { return s.Pin(); });
+}
+
+void Core::Unpin() {
+  const Step step = Apply([](FlowState s) { return s.Unpin(); });
+  if (step.destroy) delete this;
+}
+
+Answer Core::EnterUnheld() {
+  return Apply([](FlowState s) { return s.EnterUnheld(); }).answer;
+}
+
+void Core::Finish(const Step& step) {
+  if (step.run_close) {
+    RunClose();
+    Unpin();
+  } else if (step.destroy) {
+    delete this;
+  }
+}
+
+// ------------------------------------------------------------------ the queue
+
+void Core::TurnQueue::Append(Waiter* waiter) {
+  (last == nullptr ? first : last->next) = waiter;
+  last = waiter;
+}
+
+void Core::TurnQueue::Remove(Waiter* waiter) {
+  Waiter* previous = nullptr;
+  for (Waiter* w = first; w != waiter; w = w->next) previous = w;
+  (previous == nullptr ? first : previous->next) = waiter->next;
+  if (last == waiter) last = previous;
+  waiter->next = nullptr;
+}
+
+bool Core::Queue(Waiter* waiter, Direction d) {
+  absl::MutexLock lock(&mu_);
+  TurnQueue& queue = QueueOf(d);
+  queue.Append(waiter);
+  // Whoever stands behind others was preceded here by one who saw the direction
+  // held; it will be handed on.
+  if (queue.first != waiter) return false;
+  const Step step = Apply([d](FlowState s) { return s.TakeTurn(d, false); });
+  if (step.answer != Answer::kTry) return false;
+  queue.Remove(waiter);
+  return true;
+}
+
+bool Core::WaitTurn(Role role, Sleeper& sleeper, Woke& woke) {
+  const Direction d = DirectionOf(role);
+  Waiter waiter;
+  if (Queue(&waiter, d)) return true;
+  for (;;) {
+    sleeper.Arm();
+    const uint64_t seq = waiter.signal.seq();
+    const Answer now = state().Ask(role);
+    // An ending that has come meanwhile need not wait for its turn; a Shutdown
+    // does, since it has to be the one to say so.
+    const bool ended = role == Role::kRead || role == Role::kWrite
+                           ? now != Answer::kTry && now != Answer::kSettle
+                           : now == Answer::kClosed;
+    woke = ended ? Woke::kRetry : sleeper.Sleep(Wait::For(&waiter.signal, seq));
+    absl::MutexLock lock(&mu_);
+    if (waiter.granted) return true;
+    if (woke == Woke::kRetry && !ended) continue;
+    QueueOf(d).Remove(&waiter);
+    return false;
+  }
+}
+
+// -------------------------------------------------------- shutting and closing
+
+void Core::ShutRead() {
+  const Step step = Apply([](FlowState s) { return s.ShutRead(); });
+  if (step.wake) signal_.Notify();
+  if (step.answer != Answer::kTry) return;
+  static_cast<void>(transport_->TryShutdown(ShutdownMode::kRead));
+  Leave(Direction::kRead);
+}
+
+bool Core::Linger() {
+  const Step step = Apply([](FlowState s) { return s.Linger(); });
+  if (step.wake) signal_.Notify();
+  return step.answer == Answer::kTry;
+}
+
+void Core::Retire() {
+  const Step step = Apply([](FlowState s) { return s.Retire(); });
+  if (step.wake) signal_.Notify();
+}
+
+void Core::RunClose() {
+  const absl::Status status = transport_->Close();
+  transport_.reset();
+  {
+    absl::MutexLock lock(&mu_);
+    close_status_ = status;
+    close_done_ = true;
+  }
+  signal_.Notify();
+}
+
+absl::Status Core::AwaitClosed() {
+  const Limits limits(sys_->Now() + kCloseWait);
+  Sleeper sleeper(sys_, limits, &signal_);
+  for (;;) {
+    sleeper.Arm();
+    {
+      absl::MutexLock lock(&mu_);
+      if (close_done_) return close_status_;
+    }
+    // The last one inside will close; OK, since the flow is closed for
+    // everybody.
+    if (sleeper.Sleep(Wait()) != Woke::kRetry) return absl::OkStatus();
+  }
+}
+
+absl::Status Core::Close(bool abort) {
+  if (fork_generation_ != ForkGeneration()) return absl::OkStatus();
+  // Abort has to be inside, so that the transport is there until it is done.
+  const bool inside = abort && EnterUnheld() == Answer::kTry;
+  if (!abort) Pin();
+  if (inside) Pin();
+  const Step step = Apply([](FlowState s) { return s.Close(); });
+  if (inside && step.answer == Answer::kTry) transport_->Abort();
+  if (step.wake) signal_.Notify();
+  if (step.run_close) {
+    RunClose();
+    Unpin();
+  }
+  if (inside) LeaveUnheld();
+  const absl::Status status = AwaitClosed();
+  Unpin();
+  return status;
+}
+
+void Core::DropHandle() {
+  if (fork_generation_ != ForkGeneration()) {
+    // A forked child: threads that held locks or were inside do not exist here,
+    // and the stream is the parent's. Only the descriptors are given back.
+    if (transport_ != nullptr) transport_->CloseAfterFork();
+    return;
+  }
+  Pin();
+  const Step step = Apply([](FlowState s) { return s.Close(); });
+  if (step.wake) signal_.Notify();
+  if (step.run_close) {
+    RunClose();
+    Unpin();
+  }
+  Apply([](FlowState s) { return s.DropHandle(); });
+  Unpin();
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
+    absl::string_view operation) {
+  Pin();
+  const Answer answer = Apply([this](FlowState s) {
+                          return s.Release(can_read_, can_write_);
+                        }).answer;
+  std::unique_ptr<Transport> transport;
+  if (answer == Answer::kTry) {
+    // Nobody is inside, and nobody comes in any more.
+    transport = std::move(transport_);
+    absl::MutexLock lock(&mu_);
+    close_done_ = true;
+  }
+  Unpin();
+  if (answer == Answer::kTry) return transport;
+  if (answer == Answer::kClosed) {
+    return ClosedLocallyStatus(operation, Describe(), /*pending=*/false, 0);
+  }
+  return MakeStatus(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(operation,
+                   "() refused: a call is under way or a side has ended; ",
+                   Describe()),
+      {});
+}
+
+// ---------------------------------------------------------------------- facts
+
+absl::Status Core::ReadError() {
+  absl::MutexLock lock(&mu_);
+  return read_error_;
+}
+
+absl::Status Core::WriteError() {
+  absl::MutexLock lock(&mu_);
+  return write_error_;
+}
+
+std::string Core::Describe() const {
+  return absl::StrCat("flow ", EndpointPair(local_, peer_));
+}
+
+int Core::NativeHandle() {
+  if (EnterUnheld() != Answer::kTry) {
+    Unpin();
+    return -1;
+  }
+  const int handle = transport_->native_handle();
+  LeaveUnheld();
+  return handle;
+}
+
+Stats Core::GetStats() const {
+  Stats stats;
+  stats.bytes_read = bytes_read_.load(std::memory_order_relaxed);
+  stats.bytes_written = bytes_written_.load(std::memory_order_relaxed);
+  stats.reads = reads_.load(std::memory_order_relaxed);
+  stats.writes = writes_.load(std::memory_order_relaxed);
+  stats.age = sys_->Now() - born_;
+  const FlowState now = state();
+  for (const Direction d : {Direction::kRead, Direction::kWrite}) {
+    Activity activity =
+        activity_[static_cast<int>(d)].load(std::memory_order_relaxed);
+    if (activity == Activity::kIdle && now.held(d))
+      activity = Activity::kTrying;
+    (d == Direction::kRead ? stats.reading : stats.writing) = activity;
+  }
+  return stats;
+}
+
+}  // namespace internal
+}  // namespace flow

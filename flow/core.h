@@ -1,0 +1,214 @@
+// File: core.h (internal)
+//
+// Core: what the handles of one flow share: a Transport, the FlowState in one
+// atomic word, the endings' statuses, and the queue of each direction.
+//
+// It alone knows the protocol of entering, leaving, waking and closing:
+//
+// - Enter is one compare-and-swap that looks at the state, takes the direction
+//   and counts the call in; leaving is another. The slow path behind them runs
+//   only if somebody is queued or the flow is over.
+// - Close sets the flag, wakes all sleepers, and whoever leaves last runs
+//   Transport::Close. So an fd is closed once, when nobody can use its number.
+// - A kernel end is recorded together with its Status under `mu_`; who reads
+//   "error" from the word takes the Status under `mu_` too.
+// - A waiting call queues with a Signal of its own and is handed the direction,
+//   first come, first served. It sleeps like any other call, so that limits and
+//   Close work there too.
+//
+// Lock order: mu_, then a Signal's own mutex. Nothing else is locked inside.
+
+#ifndef FLOW_CORE_H_
+#define FLOW_CORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "flow/endpoint.h"
+#include "flow/limits.h"
+#include "flow/signal.h"
+#include "flow/sleeper.h"
+#include "flow/state.h"
+#include "flow/stats.h"
+#include "flow/sys/syscalls.h"
+#include "flow/transport.h"
+
+namespace flow {
+namespace internal {
+
+// The Status of a call on a flow that this side has ended. `pending`: it ended
+// while the call was under way.
+absl::Status ClosedLocallyStatus(absl::string_view operation,
+                                 absl::string_view context, bool pending,
+                                 uint64_t bytes_done);
+
+class Core {
+ public:
+  Core(std::unique_ptr<Transport> transport, Syscalls* sys);
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // ---- For calls (flow/call.h). The transport is used only while inside.
+  Transport& transport() { return *transport_; }
+  Syscalls* sys() const { return sys_; }
+  Signal& signal() { return signal_; }
+  FlowState state() const {
+    return FlowState(word_.load(std::memory_order_acquire));
+  }
+
+  // Comes inside as `role`; kTurn when the direction is another's.
+  Answer Enter(Role role);
+  // Waits in the queue. True once the direction is the caller's; false, with
+  // `woke` saying why, once it has left the queue for a limit (or kRetry: for
+  // an ending).
+  bool WaitTurn(Role role, Sleeper& sleeper, Woke& woke);
+  Answer Resume(Role role);
+  // Records what a try did. `error` is the Status if the try failed.
+  Answer AfterTry(Role role, Tried tried, const absl::Status& error);
+  // Says that a write was cut in the middle; `error` is what later writes get.
+  void Seal(const absl::Status& error);
+  void ShutdownDone();
+  void Leave(Direction d);
+  void LeaveUnheld();
+  void Pin();
+  void Unpin();
+  Answer EnterUnheld();
+
+  // Shutdown(kRead). Any pinned caller.
+  void ShutRead();
+  // CloseGracefully has the read side to itself from now on, if true.
+  bool Linger();
+  // A layer whose both sides are shut: the transport is closed as soon as
+  // nobody is inside. By a caller who is.
+  void Retire();
+
+  // Close, or Abort. Waits at most 100 ms for calls that are inside.
+  absl::Status Close(bool abort);
+  // The handle is gone: Close without waiting. The Core may be gone after it.
+  void DropHandle();
+  // Gives the transport away, unless a call is under way or a side has ended.
+  // `operation` is the call's name in the error.
+  absl::StatusOr<std::unique_ptr<Transport>> Release(
+      absl::string_view operation);
+
+  // The status of the first end of a side.
+  absl::Status ReadError() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status WriteError() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // ---- Facts, constant.
+  const Endpoint& local() const { return local_; }
+  const Endpoint& peer() const { return peer_; }
+  bool abort_is_visible() const { return abort_is_visible_; }
+  bool ends_are_visible() const { return ends_are_visible_; }
+  bool is_layer() const { return is_layer_; }
+  bool can_release_fd() const { return can_release_fd_; }
+  absl::string_view read_name() const { return read_name_; }
+  // The transport's; -1 once the flow is closed.
+  int NativeHandle();
+  // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
+  std::string Describe() const;
+
+  // ---- Statistics. Each direction's are written by its holder alone.
+  void CountRead(size_t bytes) {
+    Bump(bytes_read_, bytes);
+    Bump(reads_, 1);
+  }
+  void CountWritten(size_t bytes) { Bump(bytes_written_, bytes); }
+  void CountWrite() { Bump(writes_, 1); }
+  void SetActivity(Direction d, Activity activity) {
+    activity_[static_cast<int>(d)].store(activity, std::memory_order_relaxed);
+  }
+  Stats GetStats() const;
+
+  // How large the next fresh buffer should be. By the holder of the read side.
+  size_t read_hint() const { return read_hint_; }
+  void set_read_hint(size_t hint) { read_hint_ = static_cast<uint32_t>(hint); }
+
+ private:
+  // A call in the queue of a direction: on its own stack, linked under mu_.
+  struct Waiter {
+    Signal signal;
+    bool granted = false;
+    Waiter* next = nullptr;
+  };
+  struct TurnQueue {
+    Waiter* first = nullptr;
+    Waiter* last = nullptr;
+    void Append(Waiter* waiter);
+    void Remove(Waiter* waiter);
+  };
+
+  ~Core() = default;  // by the last who lets go
+
+  template <typename Event>
+  Step Apply(Event event) {
+    uint64_t bits = word_.load(std::memory_order_acquire);
+    for (;;) {
+      const Step step = event(FlowState(bits));
+      if (step.next.bits() == bits) return step;
+      if (word_.compare_exchange_weak(bits, step.next.bits(),
+                                      std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        return step;
+      }
+    }
+  }
+  static void Bump(std::atomic<uint64_t>& counter, uint64_t by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by,
+                  std::memory_order_relaxed);
+  }
+  TurnQueue& QueueOf(Direction d) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return d == Direction::kRead ? read_queue_ : write_queue_;
+  }
+
+  // Does what an installed step asks for.
+  void Finish(const Step& step);
+  bool HandOver(Direction d) ABSL_LOCKS_EXCLUDED(mu_);
+  bool Queue(Waiter* waiter, Direction d) ABSL_LOCKS_EXCLUDED(mu_);
+  void RunClose();
+  absl::Status AwaitClosed();
+
+  std::atomic<uint64_t> word_;
+  Signal signal_;  // notified whenever the state changes what sleepers wait for
+  std::unique_ptr<Transport> transport_;  // used inside; destroyed by RunClose
+  Syscalls* const sys_;
+  const uint32_t fork_generation_;
+  uint32_t read_hint_ = 0;
+
+  absl::Mutex mu_;
+  TurnQueue read_queue_ ABSL_GUARDED_BY(mu_);
+  TurnQueue write_queue_ ABSL_GUARDED_BY(mu_);
+  absl::Status read_error_ ABSL_GUARDED_BY(mu_);
+  absl::Status write_error_ ABSL_GUARDED_BY(mu_);
+  absl::Status close_status_ ABSL_GUARDED_BY(mu_);
+  bool close_done_ ABSL_GUARDED_BY(mu_) = false;
+
+  const Endpoint local_;
+  const Endpoint peer_;
+  const MonoTime born_;
+  const bool abort_is_visible_;
+  const bool ends_are_visible_;
+  const bool is_layer_;
+  const bool can_read_;
+  const bool can_write_;
+  const bool can_release_fd_;
+  const absl::string_view read_name_;
+
+  std::atomic<uint64_t> bytes_read_{0};
+  std::atomic<uint64_t> bytes_written_{0};
+  std::atomic<uint64_t> reads_{0};
+  std::atomic<uint64_t> writes_{0};
+  std::atomic<Activity> activity_[2] = {Activity::kIdle, Activity::kIdle};
+};
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_CORE_H_

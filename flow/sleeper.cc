@@ -1,0 +1,200 @@
+#include "flow/sleeper.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "flow/status.h"
+#include "flow/sys/errno_table.h"
+
+namespace flow {
+namespace internal {
+namespace {
+
+constexpr int64_t kMilli = 1'000'000;  // ns
+
+// The first part of a sleep, on the descriptor alone (sleeper.h says why).
+constexpr absl::Duration kAloneSlice = absl::Milliseconds(20);
+// How long a thread without an eventfd sleeps at most: 17 calls a second keep
+// both P3 (100 ms) and P4 (20 calls a second).
+constexpr absl::Duration kBlindSlice = absl::Milliseconds(60);
+// A descriptor that keeps being "ready" while tries find nothing is asked again
+// only after a pause: 1, 2, 4, ... ms, at last two calls (a poll and a try) in
+// 120 ms (P4).
+constexpr int kFutileAllowed = 3;
+constexpr absl::Duration kFutileMax = absl::Milliseconds(120);
+// The coarse clock is at most 10 ms behind, so with more than this left it will
+// do.
+constexpr int64_t kCoarseEnough = 100 * kMilli;
+
+int TimeoutMs(MonoTime now, MonoTime until) {
+  if (until.is_never()) return -1;
+  if (until <= now) return 0;
+  // Unsigned, since `until` and `now` may be far apart. Rounded up: a deadline
+  // is never early.
+  const uint64_t ns =
+      static_cast<uint64_t>(until.nanos()) - static_cast<uint64_t>(now.nanos());
+  const uint64_t ms = ns / kMilli + (ns % kMilli != 0 ? 1 : 0);
+  return static_cast<int>(
+      std::min<uint64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+Woke Sleeper::Check() {
+  if (limits_.stall_timeout <= absl::ZeroDuration()) return Woke::kInvalid;
+  if (limits_.cancel.cancelled()) return Woke::kCancelled;
+  const MonoTime deadline =
+      std::min(limits_.deadline, limits_.cancel.deadline());
+  if (deadline.is_never()) return Woke::kRetry;
+  const MonoTime coarse = sys_->CoarseNow();
+  if (deadline > coarse && static_cast<uint64_t>(deadline.nanos()) -
+                                   static_cast<uint64_t>(coarse.nanos()) >
+                               kCoarseEnough) {
+    return Woke::kRetry;
+  }
+  return sys_->Now() >= deadline ? Woke::kDeadline : Woke::kRetry;
+}
+
+Sleeper::Nearest Sleeper::NearestLimit() const {
+  Nearest nearest = {std::min(limits_.deadline, limits_.cancel.deadline()),
+                     Woke::kDeadline};
+  if (limits_.stall_timeout < absl::InfiniteDuration()) {
+    const MonoTime stalled = stall_since_ + limits_.stall_timeout;
+    if (stalled < nearest.when) nearest = {stalled, Woke::kStalled};
+  }
+  return nearest;
+}
+
+bool Sleeper::Signalled(const Wait& wait) const {
+  if (owner_ != nullptr && owner_->seq() != owner_seq_) return true;
+  if (wait.signal != nullptr && wait.signal->seq() != wait.seq) return true;
+  return limits_.cancel.has_source() &&
+         limits_.cancel.signal()->seq() != token_seq_;
+}
+
+Woke Sleeper::Sleep(const Wait& wait) {
+  if (limits_.stall_timeout < absl::InfiniteDuration() &&
+      stall_since_ == MonoTime::Past()) {
+    stall_since_ = sys_->Now();
+  }
+  const Nearest limit = NearestLimit();
+  MonoTime until = std::min(limit.when, wait.until);
+  if (!Signalled(wait)) {
+    bool ready = false;
+    if (futile_ > kFutileAllowed) {
+      const int doublings = std::min(futile_ - kFutileAllowed - 1, 7);
+      const absl::Duration pause =
+          std::min(absl::Milliseconds(1 << doublings), kFutileMax);
+      Wait calm = wait;
+      calm.fd = -1;
+      SleepLinked(calm, std::min(until, sys_->Now() + pause));
+      ready = true;  // not known, but the count must go on
+    } else if (wait.fd >= 0 && wait.signal == nullptr) {
+      ready = Poll(wait, /*with_fd=*/true, nullptr,
+                   std::min(until, sys_->Now() + kAloneSlice));
+      if (!ready && !Signalled(wait)) ready = SleepLinked(wait, until);
+    } else {
+      ready = SleepLinked(wait, until);
+    }
+    futile_ = ready ? futile_ + 1 : 0;
+  }
+  if (limits_.cancel.cancelled()) return Woke::kCancelled;
+  // Looked up again, since the token's deadline may have been moved meanwhile.
+  const Nearest passed = NearestLimit();
+  if (!passed.when.is_never() && sys_->Now() >= passed.when) return passed.why;
+  return Woke::kRetry;
+}
+
+bool Sleeper::SleepLinked(const Wait& wait, MonoTime until) {
+  Waker& waker = Waker::ForThisThread(sys_);
+  bool ready = false;
+  {
+    const WakerLink to_owner(owner_, &waker);
+    const WakerLink to_token(limits_.cancel.signal(), &waker);
+    const WakerLink to_transport(wait.signal, &waker);
+    // A notification before the links were made is in the sequence numbers, one
+    // after that pokes the waker.
+    if (!Signalled(wait)) ready = Poll(wait, wait.fd >= 0, &waker, until);
+  }
+  waker.Drain();
+  return ready;
+}
+
+bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
+                   MonoTime until) {
+  pollfd fds[2];
+  nfds_t count = 0;
+  if (with_fd) fds[count++] = {wait.fd, wait.events, 0};
+  const bool blind = waker != nullptr && waker->fd() < 0;
+  if (waker != nullptr && !blind) fds[count++] = {waker->fd(), POLLIN, 0};
+  for (;;) {
+    MonoTime wake_at = until;
+    MonoTime now;
+    if (!until.is_never() || blind) {
+      now = sys_->Now();
+      if (blind) wake_at = std::min(until, now + kBlindSlice);
+      if (wake_at <= now) return false;
+    }
+    const int timeout = TimeoutMs(now, wake_at);
+    const int n = sys_->Poll(fds, count, timeout);
+    if (n > 0) return with_fd && fds[0].revents != 0;
+    if (n == 0) {
+      if (blind || timeout != std::numeric_limits<int>::max()) return false;
+      continue;  // a timeout too long for poll: go on with what is left of it
+    }
+    if (TreatmentOf(SysCall::kPoll, errno) == Treatment::kAgain) {
+      // A signal handler ran. Whatever it changed is in the sequence numbers;
+      // the transport has nothing new, so no try is made for it (P7).
+      if (Signalled(wait)) return false;
+      continue;
+    }
+    // ENOMEM and the like: as if the slice were over, but not in a spin.
+    if (count > 0) {
+      count = 0;
+      until = std::min(until, sys_->Now() + kBlindSlice);
+      continue;
+    }
+    return false;
+  }
+}
+
+absl::Status LimitStatus(Woke woke, absl::string_view operation,
+                         absl::string_view context, uint64_t bytes_done) {
+  ErrorDetail detail;
+  detail.operation = std::string(operation);
+  detail.bytes_done = bytes_done;
+  absl::StatusCode code = absl::StatusCode::kInternal;
+  absl::string_view what = "";
+  switch (woke) {
+    case Woke::kRetry:
+      return absl::OkStatus();
+    case Woke::kDeadline:
+      code = absl::StatusCode::kDeadlineExceeded;
+      detail.kind = ErrorKind::kDeadline;
+      what = "() timed out: the deadline has passed";
+      break;
+    case Woke::kStalled:
+      code = absl::StatusCode::kDeadlineExceeded;
+      detail.kind = ErrorKind::kDeadline;
+      what = "() timed out: no progress within stall_timeout";
+      break;
+    case Woke::kCancelled:
+      code = absl::StatusCode::kCancelled;
+      detail.kind = ErrorKind::kCancelled;
+      what = "() cancelled by its token";
+      break;
+    case Woke::kInvalid:
+      return InvalidArgument(absl::StrCat(
+          operation, "() refused: stall_timeout must be more than 0"));
+  }
+  return MakeStatus(
+      code, absl::StrCat(operation, what, context.empty() ? "" : "; ", context),
+      detail);
+}
+
+}  // namespace internal
+}  // namespace flow

@@ -1,0 +1,112 @@
+// File: sleeper.h (internal)
+//
+// Sleeper: the one place where flow waits. It alone knows how a blocked call
+// sleeps: which descriptors are in the poll, when the wake-up joins them, what
+// a limit means, and how a spin is prevented.
+//
+//   Sleeper sleeper(sys, limits, &owner_signal);
+//   if (Woke w = sleeper.Check(); w != Woke::kRetry) return LimitStatus(w,
+//   ...); for (;;) {
+//     sleeper.Arm();                       // before looking at the state
+//     Attempt a = transport->TryRead(...);
+//     if (!a.would_block()) break;
+//     if (Woke w = sleeper.Sleep(a.wait()); w != Woke::kRetry) ...
+//   }
+//
+// A sleep first polls the descriptor alone for at most 20 ms: most waits of a
+// busy flow are shorter, and a second descriptor in the set costs half as much
+// again as the first. Only then is the thread's waker linked to the owner's
+// signal, the token's and the transport's, and polled too; so Close and Cancel
+// come at most 20 ms late, and then at once. The slice is not shorter, since a
+// poll timeout of 1 or 2 ms reprograms the timer and made a ping-pong up to 2.7
+// times slower [run]. Where no eventfd can be had, sleeps are slices of 60 ms.
+//
+// Not thread-safe: lives on the stack of one call.
+
+#ifndef FLOW_SLEEPER_H_
+#define FLOW_SLEEPER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "flow/limits.h"
+#include "flow/signal.h"
+#include "flow/sys/syscalls.h"
+#include "flow/transport.h"
+
+namespace flow {
+namespace internal {
+
+// How a sleep ended.
+enum class Woke : uint8_t {
+  kRetry,      // look again
+  kDeadline,   // the call's deadline or its token's
+  kStalled,    // no progress for `stall_timeout`
+  kCancelled,  // the token
+  kInvalid,    // `stall_timeout` <= 0 (from Check alone)
+};
+
+class Sleeper {
+ public:
+  // `owner`, if not null, wakes this call whenever it is notified. All three
+  // must outlive the sleeper.
+  Sleeper(Syscalls* sys, const Limits& limits, Signal* owner)
+      : sys_(sys), limits_(limits), owner_(owner) {}
+
+  // Whether a limit has been passed already. Reads no clock unless there is a
+  // deadline, and then the coarse one unless the deadline is within 100 ms.
+  Woke Check();
+
+  // Remembers where the owner's and the token's signals stand: a change after
+  // this ends the next Sleep at once. Call before looking at the state.
+  void Arm() {
+    if (owner_ != nullptr) owner_seq_ = owner_->seq();
+    if (limits_.cancel.has_source()) {
+      token_seq_ = limits_.cancel.signal()->seq();
+    }
+  }
+
+  // A byte has moved: the stall limit starts anew.
+  void SawProgress() {
+    stall_since_ = MonoTime::Past();
+    futile_ = 0;
+  }
+
+  // Sleeps until `wait` may be over, a signal moves, or a limit is passed.
+  Woke Sleep(const Wait& wait);
+
+ private:
+  // The earliest of the limits, and which one it is.
+  struct Nearest {
+    MonoTime when;
+    Woke why;
+  };
+  Nearest NearestLimit() const;
+  bool Signalled(const Wait& wait) const;
+  // One poll: of the fd if `with_fd`, of the waker if not null. True if the fd
+  // was ready or in error.
+  bool Poll(const Wait& wait, bool with_fd, Waker* waker, MonoTime until);
+  bool SleepLinked(const Wait& wait, MonoTime until);
+
+  Syscalls* const sys_;
+  const Limits& limits_;
+  Signal* const owner_;
+  uint64_t owner_seq_ = 0;
+  uint64_t token_seq_ = 0;
+  // When the current stretch without progress began; Past() until a sleep needs
+  // it, so that calls that never sleep read no clock.
+  MonoTime stall_since_ = MonoTime::Past();
+  // How often in a row the fd was "ready" and the try found nothing.
+  int futile_ = 0;
+};
+
+// The Status for a call that a limit ended: `operation` is its name, `context`
+// what it was doing to whom ("flow tcp ..., 12 of 40 bytes done").
+absl::Status LimitStatus(Woke woke, absl::string_view operation,
+                         absl::string_view context, uint64_t bytes_done);
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_SLEEPER_H_

@@ -1,0 +1,35 @@
+#include "flow/stats.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace flow {
+
+absl::string_view ActivityName(Activity activity) {
+  switch (activity) {
+    case Activity::kIdle:
+      return "idle";
+    case Activity::kTrying:
+      return "trying";
+    case Activity::kFd:
+      return "waiting for its descriptor";
+    case Activity::kSignal:
+      return "waiting for another thread";
+    case Activity::kTime:
+      return "waiting for a time";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Activity activity) {
+  return os << ActivityName(activity);
+}
+
+std::string Stats::ToString() const {
+  return absl::StrCat(bytes_read, " B in ", reads, " reads, ", bytes_written,
+                      " B out in ", writes, " writes, age ",
+                      absl::FormatDuration(age),
+                      ", reading: ", ActivityName(reading),
+                      ", writing: ", ActivityName(writing));
+}
+
+}  // namespace flow

@@ -1,0 +1,178 @@
+#include "flow/sys/errno_table.h"
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+
+namespace flow {
+namespace {
+
+using Code = absl::StatusCode;
+
+constexpr ErrnoMeaning Flow(Code code, ErrorKind kind = ErrorKind::kSystem) {
+  return {code, kind, ErrorScope::kFlow};
+}
+constexpr ErrnoMeaning Side(Code code, ErrorKind kind = ErrorKind::kSystem) {
+  return {code, kind, ErrorScope::kDirection};
+}
+
+// accept(2): errors of the connection that was about to be accepted, or of the
+// network under it, are handed to accept on Linux; the listener is fine.
+Treatment TreatmentOfAccept(int error) {
+  switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+    case ECONNRESET:
+    case EPERM:  // a firewall rule forbade this connection
+      return Treatment::kAgain;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return Treatment::kShortage;
+    default:
+      return Treatment::kFail;
+  }
+}
+
+}  // namespace
+
+absl::string_view ErrorKindName(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kClosedLocally:
+      return "closed locally";
+    case ErrorKind::kClosedByPeer:
+      return "closed by peer";
+    case ErrorKind::kReset:
+      return "reset";
+    case ErrorKind::kSealed:
+      return "sealed";
+    case ErrorKind::kTruncated:
+      return "truncated";
+    case ErrorKind::kDeadline:
+      return "deadline";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kSystem:
+      return "system";
+    case ErrorKind::kOther:
+      return "other";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, ErrorKind kind) {
+  return os << ErrorKindName(kind);
+}
+
+ErrnoMeaning MeaningOf(int error) {
+  switch (error) {
+    case EPIPE:
+    case ESHUTDOWN:
+      // A unix peer that did SHUT_RD gives EPIPE and goes on sending, so this
+      // ends the write side alone.
+      return Side(Code::kFailedPrecondition, ErrorKind::kClosedByPeer);
+    case ECONNRESET:
+    case ECONNABORTED:
+      return Flow(Code::kUnavailable, ErrorKind::kReset);
+    case ECONNREFUSED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ENETRESET:
+    case EADDRNOTAVAIL:
+      return Flow(Code::kUnavailable);
+    case EBADF:
+    case ENOTCONN:
+    case EADDRINUSE:
+    case EISCONN:
+      return Flow(Code::kFailedPrecondition);
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return Side(Code::kResourceExhausted);
+    case EACCES:
+    case EPERM:
+      return Side(Code::kPermissionDenied);
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ENOTSOCK:
+    case EISDIR:
+    case ELOOP:
+    case EOVERFLOW:
+    case EMSGSIZE:
+    case EDESTADDRREQ:
+    case EFAULT:
+      return Side(Code::kInvalidArgument);
+    case ENOENT:
+    case ENOTDIR:
+      return Side(Code::kNotFound);
+    case EOPNOTSUPP:
+    case ENOSYS:
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+      return Side(Code::kUnimplemented);
+    default:
+      return Side(Code::kInternal);
+  }
+}
+
+Treatment TreatmentOf(SysCall call, int error) {
+  if (error == EINTR) return Treatment::kAgain;
+  if (error == EAGAIN || error == EWOULDBLOCK) {
+    // A unix socket whose listener's backlog is full says EAGAIN to connect,
+    // and poll can't tell when there is room (connect(2), "EAGAIN").
+    return call == SysCall::kConnect || call == SysCall::kPoll
+               ? Treatment::kShortage
+               : Treatment::kWait;
+  }
+  switch (call) {
+    case SysCall::kWrite:
+      // send(2): "the output queue was full ... normally does not occur in
+      // Linux", but does when the machine is short of buffers.
+      return error == ENOBUFS || error == ENOMEM ? Treatment::kShortage
+                                                 : Treatment::kFail;
+    case SysCall::kAccept:
+      return TreatmentOfAccept(error);
+    case SysCall::kConnect:
+      if (error == EINPROGRESS || error == EALREADY) return Treatment::kWait;
+      return error == EISCONN ? Treatment::kDone : Treatment::kFail;
+    case SysCall::kShutdown:
+      // [run] SHUT_WR after a reset, or when both ends have finished, says
+      // ENOTCONN: nothing is left to be said to the peer.
+      return error == ENOTCONN ? Treatment::kDone : Treatment::kFail;
+    case SysCall::kPoll:
+      return error == ENOMEM ? Treatment::kShortage : Treatment::kFail;
+    case SysCall::kPtyRead:
+      // [run] The master's read says EIO once nobody has the slave open.
+      return error == EIO ? Treatment::kEnd : Treatment::kFail;
+    case SysCall::kRead:
+    case SysCall::kOther:
+      return Treatment::kFail;
+  }
+  return Treatment::kFail;
+}
+
+std::string ErrnoText(int error) {
+  // ErrnoToStatus is absl's thread-safe strerror.
+  const absl::Status text = absl::ErrnoToStatus(error, "");
+  absl::string_view words = text.message();
+  if (words.substr(0, 2) == ": ") words.remove_prefix(2);
+  return absl::StrCat(words, " [", error, "]");
+}
+
+}  // namespace flow

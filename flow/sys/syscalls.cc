@@ -1,0 +1,166 @@
+#include "flow/sys/syscalls.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace flow {
+namespace {
+
+MonoTime ReadClock(clockid_t id) {
+  timespec ts;
+  // Fails only for an unknown clock id or a bad pointer (clock_gettime(2)).
+  ::clock_gettime(id, &ts);
+  return MonoTime::FromNanos(static_cast<int64_t>(ts.tv_sec) * 1'000'000'000 +
+                             ts.tv_nsec);
+}
+
+}  // namespace
+
+Syscalls* Syscalls::Real() {
+  // Never destroyed: flows that live in other static objects may still use it
+  // while the process ends.
+  static Syscalls* const real = new Syscalls;
+  return real;
+}
+
+MonoTime Syscalls::Now() { return ReadClock(CLOCK_MONOTONIC); }
+
+MonoTime Syscalls::CoarseNow() {
+#ifdef CLOCK_MONOTONIC_COARSE
+  return ReadClock(CLOCK_MONOTONIC_COARSE);
+#else
+  return Now();
+#endif
+}
+
+ssize_t Syscalls::Read(int fd, void* buffer, size_t count) {
+  return ::read(fd, buffer, count);
+}
+ssize_t Syscalls::Write(int fd, const void* buffer, size_t count) {
+  return ::write(fd, buffer, count);
+}
+ssize_t Syscalls::Readv(int fd, const iovec* iov, int count) {
+  return ::readv(fd, iov, count);
+}
+ssize_t Syscalls::Writev(int fd, const iovec* iov, int count) {
+  return ::writev(fd, iov, count);
+}
+ssize_t Syscalls::Readv2(int fd, const iovec* iov, int count, int flags) {
+#ifdef __linux__
+  return ::preadv2(fd, iov, count, -1, flags);
+#else
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+ssize_t Syscalls::Writev2(int fd, const iovec* iov, int count, int flags) {
+#ifdef __linux__
+  return ::pwritev2(fd, iov, count, -1, flags);
+#else
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+ssize_t Syscalls::Recv(int fd, void* buffer, size_t count, int flags) {
+  return ::recv(fd, buffer, count, flags);
+}
+ssize_t Syscalls::Send(int fd, const void* buffer, size_t count, int flags) {
+  return ::send(fd, buffer, count, flags);
+}
+ssize_t Syscalls::Recvmsg(int fd, msghdr* message, int flags) {
+  return ::recvmsg(fd, message, flags);
+}
+ssize_t Syscalls::Sendmsg(int fd, const msghdr* message, int flags) {
+  return ::sendmsg(fd, message, flags);
+}
+
+int Syscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {
+  return ::poll(fds, count, timeout_ms);
+}
+int Syscalls::Eventfd() { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int Syscalls::Open(const char* path, int flags, mode_t mode) {
+  return ::open(path, flags | O_CLOEXEC, mode);
+}
+int Syscalls::Pipe(int fds[2], int flags) {
+  return ::pipe2(fds, flags | O_CLOEXEC);
+}
+int Syscalls::Socket(int domain, int type, int protocol) {
+  return ::socket(domain, type | SOCK_CLOEXEC, protocol);
+}
+int Syscalls::Socketpair(int domain, int type, int protocol, int fds[2]) {
+  return ::socketpair(domain, type | SOCK_CLOEXEC, protocol, fds);
+}
+int Syscalls::Accept(int fd, sockaddr* address, socklen_t* length, int flags) {
+  return ::accept4(fd, address, length, flags | SOCK_CLOEXEC);
+}
+int Syscalls::Close(int fd) { return ::close(fd); }
+
+int Syscalls::Bind(int fd, const sockaddr* address, socklen_t length) {
+  return ::bind(fd, address, length);
+}
+int Syscalls::Listen(int fd, int backlog) { return ::listen(fd, backlog); }
+int Syscalls::Connect(int fd, const sockaddr* address, socklen_t length) {
+  return ::connect(fd, address, length);
+}
+int Syscalls::Shutdown(int fd, int how) { return ::shutdown(fd, how); }
+int Syscalls::Getsockname(int fd, sockaddr* address, socklen_t* length) {
+  return ::getsockname(fd, address, length);
+}
+int Syscalls::Getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return ::getpeername(fd, address, length);
+}
+int Syscalls::Getsockopt(int fd, int level, int name, void* value,
+                         socklen_t* length) {
+  return ::getsockopt(fd, level, name, value, length);
+}
+int Syscalls::Setsockopt(int fd, int level, int name, const void* value,
+                         socklen_t length) {
+  return ::setsockopt(fd, level, name, value, length);
+}
+
+int Syscalls::Fcntl(int fd, int command, int argument) {
+  return ::fcntl(fd, command, argument);
+}
+int Syscalls::Fstat(int fd, struct stat* out) { return ::fstat(fd, out); }
+int Syscalls::Lstat(const char* path, struct stat* out) {
+  return ::lstat(path, out);
+}
+int Syscalls::Isatty(int fd) { return ::isatty(fd); }
+int Syscalls::PtyNumber(int fd) {
+#ifdef TIOCGPTN
+  unsigned int number = 0;
+  return ::ioctl(fd, TIOCGPTN, &number) == 0 ? static_cast<int>(number) : -1;
+#else
+  errno = ENOTTY;
+  return -1;
+#endif
+}
+int Syscalls::Tcgetattr(int fd, termios* out) { return ::tcgetattr(fd, out); }
+ssize_t Syscalls::Readlink(const char* path, char* buffer, size_t size) {
+  return ::readlink(path, buffer, size);
+}
+int Syscalls::Unlink(const char* path) { return ::unlink(path); }
+int Syscalls::Fchmod(int fd, mode_t mode) { return ::fchmod(fd, mode); }
+
+int Syscalls::SigMask(int how, const sigset_t* set, sigset_t* old) {
+  return ::pthread_sigmask(how, set, old);
+}
+int Syscalls::SigPending(sigset_t* set) { return ::sigpending(set); }
+int Syscalls::SigTake(const sigset_t* set) {
+  const timespec none = {0, 0};
+  return ::sigtimedwait(set, nullptr, &none);
+}
+
+int Syscalls::GetAddrInfo(const char* node, const char* service,
+                          const addrinfo* hints, addrinfo** result) {
+  return ::getaddrinfo(node, service, hints, result);
+}
+void Syscalls::FreeAddrInfo(addrinfo* result) { ::freeaddrinfo(result); }
+
+}  // namespace flow

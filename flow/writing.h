@@ -1,0 +1,31 @@
+// File: writing.h (internal)
+//
+// The blocking driver's writes (flow/flow.h has their contract).
+
+#ifndef FLOW_WRITING_H_
+#define FLOW_WRITING_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "flow/core.h"
+#include "flow/limits.h"
+
+namespace flow {
+namespace internal {
+
+absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
+                        const Limits& limits);
+absl::Status WriteCord(Core& core, const absl::Cord& cord,
+                       const Limits& limits);
+absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
+                                    const Limits& limits);
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_WRITING_H_
