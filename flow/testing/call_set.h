@@ -1,0 +1,120 @@
+// File: call_set.h
+//
+// Call and CallSet: the system calls of flow/sys/syscalls.h as values, so that
+// a test can say which of them it bends and which of them it saw.
+//
+//   CallSet calls = CallSet::Moving() | CallSet{Call::kAccept, Call::kPoll};
+//
+// Guarantees: plain values, pure functions; any thread.
+
+#ifndef FLOW_TESTING_CALL_SET_H_
+#define FLOW_TESTING_CALL_SET_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace flow_testing {
+
+// One for each method of flow::Syscalls that can fail in an interesting way
+// (clocks, signal masks and freeing can't).
+enum class Call : uint8_t {
+  // Moving bytes.
+  kRead,
+  kReadv,
+  kReadv2,
+  kRecv,
+  kRecvmsg,
+  kWrite,
+  kWritev,
+  kWritev2,
+  kSend,
+  kSendmsg,
+  // Waiting.
+  kPoll,
+  kEventfd,
+  // Making and ending descriptors.
+  kOpen,
+  kPipe,
+  kSocket,
+  kSocketpair,
+  kAccept,
+  kClose,
+  // Sockets.
+  kBind,
+  kListen,
+  kConnect,
+  kShutdown,
+  kGetsockname,
+  kGetpeername,
+  kGetsockopt,
+  kSetsockopt,
+  // Asking.
+  kFcntl,
+  kFstat,
+  kLstat,
+  kIsatty,
+  kPtyNumber,
+  kUnlink,
+  kGetAddrInfo,
+};
+inline constexpr int kCallCount = static_cast<int>(Call::kGetAddrInfo) + 1;
+
+// The kernel's name: "recv", "preadv2", "accept4", ...
+absl::string_view CallName(Call call);
+std::ostream& operator<<(std::ostream& os, Call call);
+
+// A set of calls.
+class CallSet {
+ public:
+  constexpr CallSet() = default;
+  constexpr CallSet(std::initializer_list<Call> calls) {
+    for (Call call : calls) bits_ |= Bit(call);
+  }
+
+  // The calls that take bytes in, that put bytes out, and both.
+  static CallSet Reading();
+  static CallSet Writing();
+  static CallSet Moving() { return Reading() | Writing(); }
+  // Every call.
+  static CallSet All();
+  // Every call but eventfd: flow's wake-ups are not what most tests bend.
+  static CallSet AllButEventfd();
+
+  constexpr bool contains(Call call) const { return (bits_ & Bit(call)) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+
+  friend constexpr CallSet operator|(CallSet a, CallSet b) {
+    return CallSet(a.bits_ | b.bits_);
+  }
+  // What is in `a` but not in `b`.
+  friend constexpr CallSet operator-(CallSet a, CallSet b) {
+    return CallSet(a.bits_ & ~b.bits_);
+  }
+  friend constexpr bool operator==(CallSet a, CallSet b) {
+    return a.bits_ == b.bits_;
+  }
+
+ private:
+  explicit constexpr CallSet(uint64_t bits) : bits_(bits) {}
+  static constexpr uint64_t Bit(Call call) {
+    return uint64_t{1} << static_cast<int>(call);
+  }
+
+  uint64_t bits_ = 0;
+};
+
+// The errors that `call` can really fail with on a sound descriptor, for tests
+// that try them all. Not EBADF, EFAULT, EINVAL: those are a caller's mistakes.
+const std::vector<int>& ErrnosOf(Call call);
+
+// "EINTR"; the words of flow::ErrnoText() where the C library has no names.
+std::string ErrnoName(int error);
+
+}  // namespace flow_testing
+
+#endif  // FLOW_TESTING_CALL_SET_H_

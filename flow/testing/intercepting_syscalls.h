@@ -1,0 +1,136 @@
+// File: intercepting_syscalls.h
+//
+// InterceptingSyscalls: every system call of flow/sys/syscalls.h brought to one
+// form and one place, so that a fake decides in a single function what the
+// kernel says. ScriptedSyscalls and FaultSyscalls are made of it; so may be a
+// fake of your own:
+//
+//   class NoRoom : public flow_testing::InterceptingSyscalls {
+//    protected:
+//     int64_t OnCall(const Request& request, Real real) override {
+//       if (request.call != Call::kSend) return real(Request::kAllBytes);
+//       errno = ENOBUFS;
+//       return -1;
+//     }
+//   };
+//
+// Calls are carried out by another Syscalls, the *base*: the kernel, or another
+// fake (FaultSyscalls over SimSyscalls: faults on simulated time).
+//
+// Guarantees: as thread-safe as OnCall and the base.
+
+#ifndef FLOW_TESTING_INTERCEPTING_SYSCALLS_H_
+#define FLOW_TESTING_INTERCEPTING_SYSCALLS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
+#include "flow/sys/syscalls.h"
+#include "flow/testing/call_set.h"
+
+namespace flow_testing {
+
+// What was asked of the kernel. Points into the caller's memory: valid while
+// the call lasts.
+struct Request {
+  static constexpr size_t kAllBytes = std::numeric_limits<size_t>::max();
+
+  Call call = Call::kRead;
+  int fd = -1;                     // -1 for calls that take none
+  absl::Span<const iovec> memory;  // where bytes go to or come from
+  bool dont_wait = false;          // MSG_DONTWAIT, RWF_NOWAIT
+  absl::Span<pollfd> polled;       // of a poll
+  int timeout_ms = 0;              // of a poll
+  int command = 0;                 // of fcntl
+
+  // The length of `memory`.
+  size_t bytes() const;
+};
+
+class InterceptingSyscalls : public flow::Syscalls {
+ public:
+  // `base` carries the calls out and must outlive this; null is the kernel.
+  explicit InterceptingSyscalls(flow::Syscalls* base = nullptr);
+
+  flow::MonoTime Now() override;
+  flow::MonoTime CoarseNow() override;
+
+  ssize_t Read(int fd, void* buffer, size_t count) override;
+  ssize_t Write(int fd, const void* buffer, size_t count) override;
+  ssize_t Readv(int fd, const iovec* iov, int count) override;
+  ssize_t Writev(int fd, const iovec* iov, int count) override;
+  ssize_t Readv2(int fd, const iovec* iov, int count, int flags) override;
+  ssize_t Writev2(int fd, const iovec* iov, int count, int flags) override;
+  ssize_t Recv(int fd, void* buffer, size_t count, int flags) override;
+  ssize_t Send(int fd, const void* buffer, size_t count, int flags) override;
+  ssize_t Recvmsg(int fd, msghdr* message, int flags) override;
+  ssize_t Sendmsg(int fd, const msghdr* message, int flags) override;
+
+  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override;
+  int Eventfd() override;
+
+  int Open(const char* path, int flags, mode_t mode) override;
+  int Pipe(int fds[2], int flags) override;
+  int Socket(int domain, int type, int protocol) override;
+  int Socketpair(int domain, int type, int protocol, int fds[2]) override;
+  int Accept(int fd, sockaddr* address, socklen_t* length, int flags) override;
+  int Close(int fd) override;
+
+  int Bind(int fd, const sockaddr* address, socklen_t length) override;
+  int Listen(int fd, int backlog) override;
+  int Connect(int fd, const sockaddr* address, socklen_t length) override;
+  int Shutdown(int fd, int how) override;
+  int Getsockname(int fd, sockaddr* address, socklen_t* length) override;
+  int Getpeername(int fd, sockaddr* address, socklen_t* length) override;
+  int Getsockopt(int fd, int level, int name, void* value,
+                 socklen_t* length) override;
+  int Setsockopt(int fd, int level, int name, const void* value,
+                 socklen_t length) override;
+
+  int Fcntl(int fd, int command, int argument) override;
+  int Fstat(int fd, struct stat* out) override;
+  int Lstat(const char* path, struct stat* out) override;
+  int Isatty(int fd) override;
+  int PtyNumber(int fd) override;
+  int Unlink(const char* path) override;
+
+  int SigMask(int how, const sigset_t* set, sigset_t* old) override;
+  int SigPending(sigset_t* set) override;
+  int SigTake(const sigset_t* set) override;
+
+  int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
+                  addrinfo** result) override;
+  void FreeAddrInfo(addrinfo* result) override;
+
+ protected:
+  // Carries the call out on the base, moving at most so many bytes.
+  using Real = absl::FunctionRef<int64_t(size_t max_bytes)>;
+
+  // Decides the call: its result, and errno if that is -1. (Of isatty, -1 is
+  // "no"; of getaddrinfo, EAI_SYSTEM.)
+  virtual int64_t OnCall(const Request& request, Real real) = 0;
+
+  flow::Syscalls* base() const { return base_; }
+
+ private:
+  // A call that moves no bytes.
+  template <typename Function>
+  int Simple(Call call, int fd, Function function);
+  // Calls on an array of iovecs.
+  template <typename Function>
+  ssize_t Vectored(Call call, int fd, absl::Span<const iovec> memory,
+                   bool dont_wait, Function function);
+  // Calls on one piece of memory.
+  template <typename Function>
+  ssize_t Flat(Call call, int fd, const void* buffer, size_t count,
+               bool dont_wait, Function function);
+
+  flow::Syscalls* const base_;
+};
+
+}  // namespace flow_testing
+
+#endif  // FLOW_TESTING_INTERCEPTING_SYSCALLS_H_
