@@ -1,0 +1,190 @@
+#include "flow/testing/conformance_support.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "flow/buffer.h"
+#include "flow/stats.h"
+#include "gtest/gtest.h"
+
+namespace flow_testing {
+namespace conformance {
+namespace {
+
+bool Asleep(flow::Activity activity) {
+  return activity == flow::Activity::kFd ||
+         activity == flow::Activity::kSignal ||
+         activity == flow::Activity::kTime;
+}
+
+// Yields until `holds`, for at most a long time.
+bool YieldUntil(const std::function<bool()>& holds) {
+  const flow::MonoTime limit = flow::MonoTime::In(kLong);
+  while (!holds()) {
+    if (flow::MonoTime::Now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// The letter of /proc/self/task/ID/stat that says what a thread does; '?' where
+// there is no such file.
+char ThreadState(pid_t id) {
+  std::ifstream file(absl::StrCat("/proc/self/task/", id, "/stat"));
+  std::string text;
+  std::getline(file, text);
+  const size_t name_end = text.rfind(')');
+  return name_end == std::string::npos || name_end + 2 >= text.size()
+             ? '?'
+             : text[name_end + 2];
+}
+
+}  // namespace
+
+std::string Pattern(size_t size, uint64_t seed, size_t offset) {
+  std::string bytes(size, '\0');
+  for (size_t i = 0; i < size; ++i) {
+    // A mix of position and seed in which no run of bytes repeats soon.
+    uint64_t x = (offset + i) / 8 + seed * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 31)) * 0xbf58476d1ce4e5b9u;
+    x ^= x >> 29;
+    bytes[i] = static_cast<char>(x >> (8 * ((offset + i) % 8)));
+  }
+  return bytes;
+}
+
+absl::Duration Lateness(flow::MonoTime due) {
+  static absl::Duration largest = -absl::InfiniteDuration();
+  static const void* test = nullptr;
+  const absl::Duration late = flow::MonoTime::Now() - due;
+  const void* const now =
+      ::testing::UnitTest::GetInstance()->current_test_info();
+  if (test != now || late > largest) {
+    test = now;
+    largest = late;
+    ::testing::Test::RecordProperty(
+        "lateness_us", absl::StrCat(absl::ToInt64Microseconds(late)));
+  }
+  return late;
+}
+
+bool WaitUntilReading(const flow::Flow& flow) {
+  return YieldUntil([&flow] { return Asleep(flow.GetStats().reading); });
+}
+
+bool WaitUntilWriting(const flow::Flow& flow) {
+  return YieldUntil([&flow] { return Asleep(flow.GetStats().writing); });
+}
+
+absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
+                                        const flow::Limits& limits) {
+  std::string bytes(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    const absl::StatusOr<flow::OrEof<size_t>> got =
+        flow.ReadInto(absl::MakeSpan(&bytes[done], size - done), limits);
+    if (!got.ok()) return got.status();
+    if (got->is_eof()) break;
+    done += got->data();
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
+                                      const flow::Limits& limits) {
+  std::string bytes;
+  for (;;) {
+    const absl::StatusOr<flow::OrEof<flow::Buffer>> got = flow.Read(limits);
+    if (!got.ok()) return got.status();
+    if (got->is_eof()) return bytes;
+    absl::StrAppend(&bytes, got->data().view());
+  }
+}
+
+std::string Outcome(const absl::StatusOr<flow::OrEof<flow::Buffer>>& got) {
+  if (!got.ok()) return got.status().ToString();
+  if (got->is_eof()) return "Eof";
+  return absl::StrCat("data: ", got->data().view());
+}
+
+absl::Status WriteUntilItFails(flow::Flow& flow) {
+  absl::Status status;
+  YieldUntil([&] {
+    status = flow.Write("x", kLong);
+    return !status.ok();
+  });
+  return status;
+}
+
+const std::vector<WriteCall>& WriteCalls() {
+  using flow::Flow;
+  using flow::Limits;
+  static const auto* const calls = new std::vector<WriteCall>{
+      {"Write", [](Flow& f, absl::string_view bytes,
+                   const Limits& limits) { return f.Write(bytes, limits); }},
+      {"Write(Cord)",
+       [](Flow& f, absl::string_view bytes, const Limits& limits) {
+         return f.Write(absl::Cord(bytes), limits);
+       }},
+      {"Writev",
+       [](Flow& f, absl::string_view bytes, const Limits& limits) {
+         const size_t half = bytes.size() / 2;
+         const std::array<absl::string_view, 3> pieces = {
+             bytes.substr(0, half), absl::string_view(), bytes.substr(half)};
+         return f.Writev(pieces, limits);
+       }},
+      {"WriteSome",
+       [](Flow& f, absl::string_view bytes, const Limits& limits) {
+         return f.WriteSome(bytes, limits).status();
+       }},
+  };
+  return *calls;
+}
+
+const std::vector<ReadCall>& ReadCalls() {
+  using flow::Flow;
+  using flow::Limits;
+  using Result = absl::StatusOr<flow::OrEof<std::string>>;
+  static const auto* const calls = new std::vector<ReadCall>{
+      {"Read",
+       [](Flow& f, const Limits& limits) -> Result {
+         absl::StatusOr<flow::OrEof<flow::Buffer>> got = f.Read(limits);
+         if (!got.ok()) return got.status();
+         if (got->is_eof()) return flow::OrEof<std::string>::AtEof();
+         return flow::OrEof<std::string>(got->data().ToString());
+       }},
+      {"ReadInto",
+       [](Flow& f, const Limits& limits) -> Result {
+         std::string bytes(1000, '\0');
+         const absl::StatusOr<flow::OrEof<size_t>> got =
+             f.ReadInto(absl::MakeSpan(&bytes[0], bytes.size()), limits);
+         if (!got.ok()) return got.status();
+         if (got->is_eof()) return flow::OrEof<std::string>::AtEof();
+         return flow::OrEof<std::string>(bytes.substr(0, got->data()));
+       }},
+  };
+  return *calls;
+}
+
+pid_t ThreadId() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+void WaitUntilThreadSleeps(const std::atomic<pid_t>& thread_id,
+                           const absl::Notification& done) {
+  YieldUntil([&thread_id, &done] {
+    const pid_t id = thread_id.load();
+    if (id == 0) return false;
+    const char state = ThreadState(id);
+    return state == 'S' || state == '?' || done.HasBeenNotified();
+  });
+}
+
+}  // namespace conformance
+}  // namespace flow_testing
