@@ -1,11 +1,10 @@
 #include "flow/shutting.h"
 
-#include <sys/uio.h>
-
 #include <cstdint>
 
 #include "absl/cleanup/cleanup.h"
 #include "flow/call.h"
+#include "flow/job.h"
 #include "flow/status.h"
 
 namespace flow {
@@ -17,52 +16,23 @@ constexpr char kShutdown[] = "shutdown";
 // What closing the flow below a layer waits for at most (DESIGN: section 3).
 constexpr absl::Duration kBelowWait = absl::Seconds(1);
 constexpr uint64_t kBelowBytes = 1 << 20;
-constexpr size_t kDrainChunk = 16 << 10;
-
-// The steps that end the write side, by a call that has begun.
-bool EndWriteSide(Core& core, Call& call) {
-  for (;;) {
-    const Attempt a = core.transport().TryFlush();
-    if (a.transferred()) break;
-    if (!call.Again(a)) return false;
-  }
-  if (!call.NextStep()) return false;
-  for (;;) {
-    const Attempt a = core.transport().TryShutdown(ShutdownMode::kWrite);
-    if (a.transferred()) return true;
-    if (!call.Again(a)) return false;
-  }
-}
 
 absl::Status ShutWrite(Core& core, const Limits& limits) {
   Call call(core, Role::kShutdown, limits, kShutdown);
-  if (!call.Begin() || !EndWriteSide(core, call)) {
-    // It is as the caller wants it, or there is nothing to be done any more.
-    const bool done = call.is_shut() || call.closed_before();
-    return done && !call.hit_limit() ? absl::OkStatus() : call.status();
-  }
-  core.ShutdownDone();
-  return absl::OkStatus();
+  ShutdownJob job;
+  if (call.Begin() && call.Run(job)) return absl::OkStatus();
+  // It is as the caller wants it, or there is nothing to be done any more.
+  if (call.is_shut() || call.closed_before()) return absl::OkStatus();
+  return call.status();
 }
 
-// Reads and drops until the transport says end, by a call that has begun.
-template <typename TryFn>
-absl::Status Drain(Call& call, uint64_t at_most, TryFn try_once) {
-  char scratch[kDrainChunk];
-  const iovec into = {scratch, sizeof(scratch)};
-  uint64_t dropped = 0;
-  while (dropped < at_most) {
-    const Attempt a = try_once(absl::MakeConstSpan(&into, 1));
-    if (a.transferred()) {
-      dropped += a.n();
-      if (call.Progress(a.n())) continue;
-    } else if (call.Again(a)) {
-      continue;
-    }
-    return call.at_eof() && !call.hit_limit() ? absl::OkStatus()
-                                              : call.status();
-  }
-  return absl::OkStatus();
+// Reads and drops until the end of the stream, or `at_most` bytes.
+absl::Status Drain(Core& core, bool below, uint64_t at_most,
+                   const Limits& limits) {
+  Call call(core, Role::kDrain, limits, "close");
+  DrainJob job(below, at_most);
+  if (call.Begin() && call.Run(job)) return absl::OkStatus();
+  return call.at_eof() ? absl::OkStatus() : call.status();
 }
 
 // SEED.md: a layer whose both sides are shut closes the flow below. In order:
@@ -73,25 +43,10 @@ void CloseBelow(Core& core, const Limits& limits) {
   const absl::Cleanup leave = [&core] { core.LeaveUnheld(); };
   if (core.state().read_end() == ReadEnd::kOpen) {
     const Limits bounded = limits.Within(core.sys()->Now() + kBelowWait);
-    Call call(core, Role::kDrain, bounded, kShutdown);
-    if (call.Begin()) {
-      Drain(call, kBelowBytes, [&core](absl::Span<const iovec> into) {
-        return core.transport().TryDrain(into);
-      }).IgnoreError();  // whatever it met, the flow below is over
-    }
+    // Whatever it meets, the flow below is over.
+    Drain(core, /*below=*/true, kBelowBytes, bounded).IgnoreError();
   }
   core.Retire();
-}
-
-absl::Status DrainToEnd(Core& core, const Limits& limits) {
-  Call call(core, Role::kDrain, limits, "close");
-  if (!call.Begin()) {
-    return call.at_eof() && !call.hit_limit() ? absl::OkStatus()
-                                              : call.status();
-  }
-  return Drain(call, UINT64_MAX, [&core](absl::Span<const iovec> into) {
-    return core.transport().TryRead(into);
-  });
 }
 
 }  // namespace
@@ -114,7 +69,9 @@ absl::Status CloseGracefully(Core& core, const Limits& limits) {
   absl::Status status = ShutWrite(core, limits);
   // From here on the read side is ours; if it is somebody else's (Close has
   // come, or a second CloseGracefully), they finish.
-  if (status.ok() && core.Linger()) status = DrainToEnd(core, limits);
+  if (status.ok() && core.Linger()) {
+    status = Drain(core, /*below=*/false, UINT64_MAX, limits);
+  }
   const absl::Status closed = core.Close(/*abort=*/false);
   return status.ok() ? closed : status;
 }

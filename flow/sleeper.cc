@@ -162,6 +162,12 @@ bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
   }
 }
 
+Activity ActivityOf(const Wait& wait) {
+  if (wait.fd >= 0) return Activity::kFd;
+  return wait.signal != nullptr || wait.until.is_never() ? Activity::kSignal
+                                                         : Activity::kTime;
+}
+
 absl::Status LimitStatus(Woke woke, absl::string_view operation,
                          absl::string_view context, uint64_t bytes_done) {
   ErrorDetail detail;

@@ -32,6 +32,7 @@
 #include "absl/strings/string_view.h"
 #include "flow/limits.h"
 #include "flow/signal.h"
+#include "flow/stats.h"
 #include "flow/sys/syscalls.h"
 #include "flow/transport.h"
 
@@ -100,6 +101,9 @@ class Sleeper {
   // How often in a row the fd was "ready" and the try found nothing.
   int futile_ = 0;
 };
+
+// What a call that sleeps on `wait` is doing, for statistics.
+Activity ActivityOf(const Wait& wait);
 
 // The Status for a call that a limit ended: `operation` is its name, `context`
 // what it was doing to whom ("flow tcp ..., 12 of 40 bytes done").

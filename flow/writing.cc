@@ -2,13 +2,13 @@
 
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 
 #include "absl/base/attributes.h"
 #include "absl/strings/str_cat.h"
 #include "flow/call.h"
+#include "flow/job.h"
 #include "flow/pieces.h"
 #include "flow/status.h"
 
@@ -22,9 +22,36 @@ constexpr char kWrite[] = "write";
 // Writev of up to IOV_MAX pieces is still one system call.
 constexpr size_t kFewIovecs = 16;
 
-// Whether `views` can be written at all, and how many bytes they are.
-absl::Status Measure(absl::Span<const absl::string_view> views,
-                     uint64_t& total) {
+// A write that ended early. If a limit cut it in the middle, later writes are
+// refused: a retry would repeat bytes.
+absl::Status EndWrite(const Call& call) {
+  const absl::Status status = call.status();
+  if (!call.hit_limit() || !call.turn().cut_in_the_middle()) return status;
+  call.turn().core().Seal(SealedStatus(call.turn()));
+  return status;
+}
+
+absl::Status RunWrite(Call& call, Pieces& pieces, absl::Span<iovec> space) {
+  WriteJob job(pieces, space);
+  return call.Run(job) ? absl::OkStatus() : EndWrite(call);
+}
+
+// Apart, so that short writes don't pay for 16 KiB of stack.
+ABSL_ATTRIBUTE_NOINLINE absl::Status RunLongWrite(Call& call, Pieces& pieces) {
+  iovec space[kMaxIovecs];
+  return RunWrite(call, pieces, absl::MakeSpan(space));
+}
+
+// Writing nothing: the state's answer, without waiting for a turn.
+absl::Status WriteNothing(Core& core, const Limits& limits) {
+  Call call(core, Role::kWrite, limits, kWrite);
+  return call.Look() ? absl::OkStatus() : call.status();
+}
+
+}  // namespace
+
+absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
+                          uint64_t& total) {
   total = 0;
   for (const absl::string_view view : views) {
     if (view.data() == nullptr && !view.empty()) {
@@ -42,102 +69,33 @@ absl::Status Measure(absl::Span<const absl::string_view> views,
   return absl::OkStatus();
 }
 
-uint64_t SizeOf(absl::Span<const iovec> window) {
-  uint64_t size = 0;
-  for (const iovec& piece : window) size += piece.iov_len;
-  return size;
-}
-
-// A write that ended early. If a limit cut it in the middle, later writes are
-// refused: a retry would repeat bytes.
-absl::Status EndWrite(Core& core, const Call& call, uint64_t total) {
-  const absl::Status status = call.status();
-  if (!call.hit_limit() || call.done() == 0 || call.done() == total) {
-    return status;
-  }
+absl::Status SealedStatus(const Turn& turn) {
   ErrorDetail detail;
   detail.kind = ErrorKind::kSealed;
   detail.operation = kWrite;
-  detail.bytes_done = call.done();
-  core.Seal(MakeStatus(
+  detail.bytes_done = turn.done();
+  return MakeStatus(
       absl::StatusCode::kFailedPrecondition,
       absl::StrCat("write() refused: an earlier write was cut by its limit; ",
-                   call.Context()),
-      detail));
-  return status;
+                   turn.Context()),
+      detail);
 }
-
-// Sends what `pieces` has, a window at a time, until nothing is left. True when
-// all was taken; false: the call has ended.
-bool SendAll(Core& core, Call& call, Pieces& pieces, absl::Span<iovec> space,
-             uint64_t total) {
-  for (;;) {
-    const absl::Span<const iovec> window = space.first(pieces.Window(space));
-    const Attempt a = core.transport().TryWrite(window);
-    if (!a.transferred()) {
-      if (a.eof()) return call.Misbehaved("an end of stream from a write");
-      if (!call.Again(a)) return false;
-      continue;
-    }
-    if (a.n() == 0 || a.n() > SizeOf(window)) {
-      return call.Misbehaved("a write of a length that was not asked for");
-    }
-    core.CountWritten(a.n());
-    pieces.Consume(a.n());
-    if (call.done() + a.n() == total) {
-      call.Moved(a.n());
-      return true;
-    }
-    if (!call.Progress(a.n())) return false;
-  }
-}
-
-bool FlushAll(Core& core, Call& call) {
-  for (;;) {
-    const Attempt a = core.transport().TryFlush();
-    if (a.transferred()) return true;
-    if (!call.Again(a)) return false;
-  }
-}
-
-absl::Status WriteAll(Core& core, Call& call, Pieces& pieces,
-                      absl::Span<iovec> space, uint64_t total) {
-  if (!SendAll(core, call, pieces, space, total) || !FlushAll(core, call)) {
-    return EndWrite(core, call, total);
-  }
-  core.CountWrite();
-  return absl::OkStatus();
-}
-
-// Apart, so that short writes don't pay for 16 KiB of stack.
-ABSL_ATTRIBUTE_NOINLINE absl::Status WriteMany(Core& core, Call& call,
-                                               Pieces& pieces, uint64_t total) {
-  iovec space[kMaxIovecs];
-  return WriteAll(core, call, pieces, absl::MakeSpan(space), total);
-}
-
-// Writing nothing: the state's answer, without waiting for a turn.
-absl::Status WriteNothing(Core& core, const Limits& limits) {
-  Call call(core, Role::kWrite, limits, kWrite);
-  return call.Look() ? absl::OkStatus() : call.status();
-}
-
-}  // namespace
 
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits) {
   uint64_t total = 0;
-  const absl::Status measured = Measure(views, total);
+  const absl::Status measured = MeasureWrite(views, total);
   if (total == 0 || !measured.ok()) {
+    // The state and the limits come first, whatever was passed.
     const absl::Status state = WriteNothing(core, limits);
     return state.ok() ? measured : state;
   }
   Call call(core, Role::kWrite, limits, kWrite, total);
   if (!call.Begin()) return call.status();
   ViewPieces pieces(views);
-  if (views.size() > kFewIovecs) return WriteMany(core, call, pieces, total);
+  if (views.size() > kFewIovecs) return RunLongWrite(call, pieces);
   iovec space[kFewIovecs];
-  return WriteAll(core, call, pieces, absl::MakeSpan(space), total);
+  return RunWrite(call, pieces, absl::MakeSpan(space));
 }
 
 absl::Status WriteCord(Core& core, const absl::Cord& cord,
@@ -146,13 +104,14 @@ absl::Status WriteCord(Core& core, const absl::Cord& cord,
   Call call(core, Role::kWrite, limits, kWrite, cord.size());
   if (!call.Begin()) return call.status();
   CordPieces pieces(cord);
-  return WriteMany(core, call, pieces, cord.size());
+  return RunLongWrite(call, pieces);
 }
 
 absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
                                     const Limits& limits) {
   uint64_t total = 0;
-  const absl::Status measured = Measure(absl::MakeConstSpan(&bytes, 1), total);
+  const absl::Status measured =
+      MeasureWrite(absl::MakeConstSpan(&bytes, 1), total);
   if (total == 0 || !measured.ok()) {
     const absl::Status state = WriteNothing(core, limits);
     if (!state.ok()) return state;
@@ -161,27 +120,9 @@ absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
   }
   Call call(core, Role::kWrite, limits, kWrite, total);
   if (!call.Begin()) return call.status();
-  const iovec piece = {const_cast<char*>(bytes.data()), bytes.size()};
-  for (;;) {
-    const Attempt a = core.transport().TryWrite(absl::MakeConstSpan(&piece, 1));
-    if (!a.transferred()) {
-      if (a.eof()) call.Misbehaved("an end of stream from a write");
-      if (a.eof() || !call.Again(a)) return call.status();
-      continue;
-    }
-    if (a.n() == 0 || a.n() > bytes.size()) {
-      call.Misbehaved("a write of a length that was not asked for");
-      return call.status();
-    }
-    core.CountWritten(a.n());
-    core.CountWrite();
-    // One push, without waiting: what a layer still holds goes out with the
-    // next write or with Shutdown. A failure is recorded, and told to the next
-    // call.
-    const Attempt flush = core.transport().TryFlush();
-    if (flush.failed()) static_cast<void>(call.Again(flush));
-    return a.n();
-  }
+  WriteSomeJob job(bytes);
+  if (!call.Run(job) && job.taken() == 0) return call.status();
+  return job.taken();
 }
 
 }  // namespace internal

@@ -6,6 +6,7 @@
 #define FLOW_WRITING_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,9 +15,17 @@
 #include "absl/types/span.h"
 #include "flow/core.h"
 #include "flow/limits.h"
+#include "flow/turn.h"
 
 namespace flow {
 namespace internal {
+
+// Whether `views` can be written at all, and how many bytes they are.
+absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
+                          uint64_t& total);
+
+// What later writes are told after a limit has cut `turn` in the middle.
+absl::Status SealedStatus(const Turn& turn);
 
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits);

@@ -1,0 +1,193 @@
+#include "flow/turn.h"
+
+#include "absl/strings/str_cat.h"
+#include "flow/status.h"
+
+namespace flow {
+namespace internal {
+
+Answer Turn::Enter() {
+  answer_ = core_.Enter(role_);
+  switch (answer_) {
+    case Answer::kTry:
+    case Answer::kSettle:
+      place_ = Place::kHolding;
+      break;
+    case Answer::kTurn:
+      place_ = Place::kInside;
+      break;
+    case Answer::kWait:
+    case Answer::kMoved:
+    case Answer::kEof:
+    case Answer::kError:
+    case Answer::kSealed:
+    case Answer::kShut:
+    case Answer::kClosed:
+    case Answer::kCancelled:
+      place_ = Place::kPinned;
+      break;
+  }
+  return answer_;
+}
+
+Answer Turn::Granted() {
+  place_ = Place::kHolding;
+  return Resume();
+}
+
+Answer Turn::GaveUp() {
+  answer_ = core_.state().Ask(role_);
+  // Closed while it queued, not before it began.
+  if (answer_ == Answer::kClosed) answer_ = Answer::kCancelled;
+  return answer_;
+}
+
+Answer Turn::Look() {
+  core_.Pin();
+  place_ = Place::kPinned;
+  answer_ = core_.state().Ask(role_);
+  if (answer_ == Answer::kSettle) answer_ = Answer::kTry;
+  return answer_;
+}
+
+Answer Turn::Resume() { return answer_ = core_.Resume(role_); }
+
+Answer Turn::Record(const Attempt& attempt) {
+  return answer_ = core_.AfterTry(
+             role_, Classify(attempt),
+             attempt.failed() ? ErrorOf(attempt) : absl::OkStatus());
+}
+
+Answer Turn::GoOn() {
+  const FlowState now = core_.state();
+  answer_ = now.Ask(role_);
+  // Unless somebody waits for the end of the try, the next one may as well be
+  // taken for the same: no read-modify-write for each step of a long write.
+  if (answer_ == Answer::kTry && now.read_end() != ReadEnd::kUnsettled &&
+      now.write_end() != WriteEnd::kUnsettled) {
+    return answer_;
+  }
+  core_.AfterTry(role_, Tried::kMoved, absl::OkStatus());
+  return Resume();
+}
+
+Answer Turn::Misbehaved(absl::string_view what) {
+  const absl::Status error = MakeStatus(
+      absl::StatusCode::kInternal,
+      absl::StrCat(operation_, "() failed: the transport broke its contract: ",
+                   what, "; ", Context()),
+      {});
+  return answer_ = core_.AfterTry(role_, Tried::kFailedFlow, error);
+}
+
+void Turn::Leave() {
+  const Place place = place_;
+  place_ = Place::kOutside;
+  switch (place) {
+    case Place::kOutside:
+      break;
+    case Place::kPinned:
+      core_.Unpin();
+      break;
+    case Place::kInside:
+      core_.LeaveUnheld();
+      break;
+    case Place::kHolding:
+      core_.Leave(direction());
+      break;
+  }
+}
+
+Tried Turn::Classify(const Attempt& attempt) const {
+  switch (attempt.kind()) {
+    case Attempt::Kind::kTransferred:
+      return Tried::kMoved;
+    case Attempt::Kind::kEof:
+      return Tried::kEof;
+    case Attempt::Kind::kWouldBlock:
+      return Tried::kWouldBlock;
+    case Attempt::Kind::kFailed:
+      break;
+  }
+  if (attempt.scope() == ErrorScope::kFlow) return Tried::kFailedFlow;
+  return attempt.error_kind() == ErrorKind::kClosedByPeer &&
+                 direction() == Direction::kWrite
+             ? Tried::kPeerRefuses
+             : Tried::kFailedSide;
+}
+
+absl::Status Turn::ErrorOf(const Attempt& attempt) const {
+  ErrorDetail detail;
+  detail.kind = attempt.error_kind();
+  detail.error = attempt.error();
+  detail.operation = std::string(operation_);
+  detail.local = core_.local().ToString();
+  detail.peer = core_.peer().ToString();
+  detail.bytes_done = done_;
+  const absl::Status words = core_.transport().last_error();
+  if (!words.ok()) {
+    return MakeStatus(words.code(),
+                      absl::StrCat(words.message(), "; ", Context()), detail);
+  }
+  const int error = attempt.error();
+  const absl::StatusCode code =
+      error != 0 ? MeaningOf(error).code : CodeOf(detail.kind);
+  return MakeStatus(
+      code,
+      absl::StrCat(operation_, "() failed: ",
+                   error != 0 ? ErrnoText(error)
+                              : std::string(ErrorKindName(detail.kind)),
+                   "; ", Context()),
+      detail);
+}
+
+absl::Status Turn::RecordedError() const {
+  const absl::Status recorded =
+      direction() == Direction::kRead ? core_.ReadError() : core_.WriteError();
+  if (done_ == 0 || BytesDone(recorded) == done_) return recorded;
+  // The other direction met it while this call was half done: the same error,
+  // with this call's count.
+  ErrorDetail detail = DetailOf(recorded).value_or(ErrorDetail());
+  detail.bytes_done = done_;
+  return MakeStatus(recorded.code(),
+                    absl::StrCat(recorded.message(), "; ", operation_, ": ",
+                                 done_, " of ", total_, " bytes done"),
+                    detail);
+}
+
+absl::Status Turn::StatusOf(Woke woke) const {
+  if (woke != Woke::kRetry) {
+    return LimitStatus(woke, operation_, Context(), done_);
+  }
+  switch (answer_) {
+    case Answer::kError:
+    case Answer::kSealed:
+      return RecordedError();
+    case Answer::kShut:
+    case Answer::kClosed:
+    case Answer::kCancelled:
+      return ClosedLocallyStatus(operation_, Context(),
+                                 answer_ == Answer::kCancelled, done_);
+    case Answer::kTry:
+    case Answer::kTurn:
+    case Answer::kSettle:
+    case Answer::kWait:
+    case Answer::kMoved:
+    case Answer::kEof:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+std::string Turn::Context() const {
+  std::string text = core_.Describe();
+  if (total_ > 0) {
+    absl::StrAppend(&text, ", ", done_, " of ", total_, " bytes done");
+  } else if (done_ > 0) {
+    absl::StrAppend(&text, ", ", done_, " bytes done");
+  }
+  return text;
+}
+
+}  // namespace internal
+}  // namespace flow

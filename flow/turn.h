@@ -1,0 +1,100 @@
+// File: turn.h (internal)
+//
+// Turn: one call's place in one direction of a flow, from entering to leaving,
+// whoever drives it. It alone turns Attempts into events of the state machine
+// and the machine's answers into Statuses, so that blocking calls and futures
+// say the same words. It never waits; flow/call.h (blocking) and
+// flow/async_op.h do.
+//
+// Belongs to one thread at a time; its destructor leaves.
+
+#ifndef FLOW_TURN_H_
+#define FLOW_TURN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "flow/core.h"
+#include "flow/sleeper.h"
+#include "flow/state.h"
+#include "flow/transport.h"
+
+namespace flow {
+namespace internal {
+
+class Turn {
+ public:
+  // `operation` names the call in messages and outlives it; `total` is how many
+  // bytes it is to move, 0 if that is open.
+  Turn(Core& core, Role role, absl::string_view operation, uint64_t total)
+      : core_(core), role_(role), operation_(operation), total_(total) {}
+  ~Turn() { Leave(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  Core& core() const { return core_; }
+  Role role() const { return role_; }
+  Direction direction() const { return DirectionOf(role_); }
+
+  // Comes in. kTry, kSettle: the direction is held. kTurn: queue for it, then
+  // say Granted or GaveUp. Anything else: the call is over.
+  Answer Enter();
+  // The direction was handed to this call.
+  Answer Granted();
+  // This call left the queue without it, for an ending or a limit.
+  Answer GaveUp();
+  // Only looks, for a call that moves nothing: kTry if the side is open.
+  Answer Look();
+  // After a sleep: kTry, kSettle, or over.
+  Answer Resume();
+  // A try moved nothing: records an ending. kWait, kSettle, or over.
+  Answer Record(const Attempt& attempt);
+  // A try moved bytes and more is to be done: kTry, kSettle, or over.
+  Answer GoOn();
+  // The transport broke its contract, which ends the flow: over.
+  Answer Misbehaved(absl::string_view what);
+  // Goes out, if it is in.
+  void Leave();
+
+  // The last answer.
+  Answer answer() const { return answer_; }
+  // Whether that answer lets the call sleep or try.
+  bool under_way() const {
+    return answer_ == Answer::kTry || answer_ == Answer::kSettle ||
+           answer_ == Answer::kWait || answer_ == Answer::kTurn;
+  }
+
+  void CountDone(uint64_t bytes) { done_ += bytes; }
+  uint64_t done() const { return done_; }
+  uint64_t total() const { return total_; }
+  bool cut_in_the_middle() const { return done_ > 0 && done_ < total_; }
+
+  // Why the call is over; OK for an end of stream. `woke` is the limit that
+  // ended it, kRetry if none did.
+  absl::Status StatusOf(Woke woke) const;
+
+  // "flow tcp a -> b, 12 of 40 bytes done".
+  std::string Context() const;
+
+ private:
+  enum class Place : uint8_t { kOutside, kPinned, kInside, kHolding };
+
+  Tried Classify(const Attempt& attempt) const;
+  absl::Status ErrorOf(const Attempt& attempt) const;
+  absl::Status RecordedError() const;
+
+  Core& core_;
+  const Role role_;
+  Place place_ = Place::kOutside;
+  Answer answer_ = Answer::kClosed;
+  const absl::string_view operation_;
+  const uint64_t total_;
+  uint64_t done_ = 0;
+};
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_TURN_H_
