@@ -56,7 +56,8 @@ absl::Status MakeOurs(Syscalls* sys, const FdFacts& facts) {
 absl::StatusOr<FdPart> AdoptPart(Syscalls* sys, UniqueFd fd) {
   absl::StatusOr<FdFacts> facts = Examine(sys, fd.get());
   if (!facts.ok()) {
-    // Nobody's number now, and perhaps somebody's in a moment: not to be closed.
+    // Nobody's number now, and perhaps somebody's in a moment: not to be
+    // closed.
     if (ErrnoOf(facts.status()) == EBADF) (void)fd.release();
     return facts.status();
   }

@@ -1,0 +1,197 @@
+#include "flow/net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "flow/fd/fd_kind.h"
+#include "flow/fd/socket_flow.h"
+#include "flow/net/acceptor.h"
+#include "flow/net/address.h"
+#include "flow/net/failures.h"
+#include "flow/net/resolver.h"
+#include "flow/status.h"
+#include "flow/sys/unique_fd.h"
+
+namespace flow {
+namespace {
+
+using internal::AcceptCounters;
+using internal::AcceptedRecord;
+using internal::Acceptor;
+using internal::BoundPath;
+using internal::FdKind;
+using internal::FdNames;
+using internal::SocketAddress;
+
+// A socket that listens, and what it is bound to.
+struct Listening {
+  UniqueFd fd;
+  BoundPath bound;
+};
+
+Endpoint AskName(Syscalls* sys, int fd) {
+  SocketAddress address;
+  address.length = sizeof(address.storage);
+  sockaddr* const generic = reinterpret_cast<sockaddr*>(&address.storage);
+  if (sys->Getsockname(fd, generic, &address.length) != 0) return {};
+  return address.name();
+}
+
+// What has to be set before bind. 0, or the errno of the call named in `call`.
+int Prepare(Syscalls* sys, int fd, int family, const ListenOptions& options,
+            const char*& call) {
+  if (family == AF_UNIX) {
+    // [run] Linux makes the file with the mode of the unbound socket's inode,
+    // so there is no moment in which it has another.
+    call = "fchmod";
+    return sys->Fchmod(fd, options.unix_mode) == 0 ? 0 : errno;
+  }
+  call = "setsockopt";
+  const int on = 1;
+  if (sys->Setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+    return errno;
+  }
+  // [run] Accepted sockets inherit it: one call here saves one for each of
+  // them.
+  if (options.tcp_nodelay &&
+      sys->Setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
+    return errno;
+  }
+  return 0;
+}
+
+// Which file bind has just made at `path`. If it can't be told, it won't be
+// removed.
+BoundPath Identify(Syscalls* sys, const std::string& path) {
+  struct stat made;
+  if (sys->Lstat(path.c_str(), &made) != 0) return {};
+  return {path, made.st_dev, made.st_ino};
+}
+
+absl::StatusOr<Listening> ListenAt(Syscalls* sys, const SocketAddress& at,
+                                   const std::string& path,
+                                   const ListenOptions& options) {
+  const Endpoint name = at.name();
+  const std::string where = absl::StrCat(name.scheme(), " ", name.ToString());
+  Listening listening;
+  listening.fd =
+      UniqueFd(sys->Socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK, 0), sys);
+  const int fd = listening.fd.get();
+  if (fd < 0) return ErrnoStatus(errno, "socket", where);
+  const char* call = "";
+  if (const int error = Prepare(sys, fd, at.family(), options, call);
+      error != 0) {
+    return ErrnoStatus(error, call, where);
+  }
+  if (sys->Bind(fd, at.generic(), at.length) != 0) {
+    return ErrnoStatus(errno, "bind", where);
+  }
+  if (!path.empty()) listening.bound = Identify(sys, path);
+  if (sys->Listen(fd, options.backlog) != 0) {
+    const int error = errno;
+    if (!listening.bound.path.empty()) sys->Unlink(path.c_str());
+    return ErrnoStatus(error, "listen", where);
+  }
+  return listening;
+}
+
+}  // namespace
+
+// What every Accept needs; kept by those that are blocked when the Listener is
+// destroyed.
+struct Listener::Shared {
+  Syscalls* sys = nullptr;
+  FdKind kind = FdKind::kTcp;
+  std::string address;
+  Endpoint local;
+  std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();
+};
+
+absl::StatusOr<Listener> Listen(absl::string_view text,
+                                const ListenOptions& options) {
+  Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
+  const absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok()) return address.status();
+  const absl::StatusOr<std::vector<SocketAddress>> all =
+      internal::Resolve(sys, *address, /*to_listen=*/true, {});
+  if (!all.ok()) return all.status();
+
+  std::vector<absl::Status> failures;
+  for (const SocketAddress& at : *all) {
+    absl::StatusOr<Listening> made = ListenAt(sys, at, address->path, options);
+    if (!made.ok()) {
+      failures.push_back(made.status());
+      continue;
+    }
+    auto shared = std::make_shared<Listener::Shared>();
+    shared->sys = sys;
+    shared->local = AskName(sys, made->fd.get());
+    shared->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
+    shared->address = absl::StrCat(
+        at.family() == AF_UNIX ? "unix:" : "tcp:",
+        at.family() == AF_UNIX ? address->path : shared->local.ToString());
+    Listener listener;
+    listener.flow_ = Flow(std::make_unique<Acceptor>(
+                              sys, std::move(made->fd), std::move(made->bound),
+                              shared->local, shared->counters),
+                          sys);
+    listener.shared_ = std::move(shared);
+    return listener;
+  }
+  return internal::JoinFailures("listen", address->ToString(), failures);
+}
+
+absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {
+  const std::shared_ptr<const Shared> shared = shared_;
+  AcceptedRecord record;
+  const absl::StatusOr<OrEof<size_t>> got = flow_.ReadInto(
+      absl::MakeSpan(reinterpret_cast<char*>(&record), sizeof(record)), limits);
+  // Owned whatever the driver says: a record that was written must not leak.
+  UniqueFd fd(record.fd, shared == nullptr ? nullptr : shared->sys);
+  if (!got.ok()) return got.status();
+  FdNames names = {
+      shared->local,
+      Endpoint::FromSockaddr(reinterpret_cast<const sockaddr*>(&record.peer),
+                             record.length)};
+  if (shared->kind == FdKind::kTcp) {
+    names.local = AskName(shared->sys, fd.get());
+  }
+  return internal::FlowOnSocket(shared->sys, std::move(fd), shared->kind,
+                                std::move(names));
+}
+
+absl::Status Listener::Close() { return flow_.Close(); }
+
+std::string Listener::address() const {
+  return shared_ == nullptr ? "" : shared_->address;
+}
+
+uint16_t Listener::port() const {
+  return shared_ == nullptr ? uint16_t{0} : shared_->local.port();
+}
+
+ListenerStats Listener::GetStats() const {
+  ListenerStats stats;
+  if (shared_ == nullptr) return stats;
+  const AcceptCounters& counters = *shared_->counters;
+  stats.accepted = counters.accepted.load(std::memory_order_relaxed);
+  stats.transient_errors =
+      counters.transient_errors.load(std::memory_order_relaxed);
+  stats.shortages = counters.shortages.load(std::memory_order_relaxed);
+  return stats;
+}
+
+std::string Listener::ToString() const {
+  if (shared_ == nullptr) return "no listener";
+  return absl::StrCat("listener ", Endpoint::Named(address()).ToString(), ", ",
+                      GetStats().accepted, " accepted");
+}
+
+}  // namespace flow

@@ -1,0 +1,133 @@
+// File: listener.h
+//
+// Listener: where flows come from.
+//
+//   absl::StatusOr<flow::Listener> listener = flow::Listen("tcp:127.0.0.1:0");
+//   LogLine("listening on ", listener->address());
+//   for (;;) {
+//     absl::StatusOr<flow::Flow> f = listener->Accept();
+//     if (!f.ok()) break;                    // closed
+//     ...
+//   }
+//
+// A listener survives any client and any shortage (P11): a client that is gone
+// before it could be accepted is passed over; while there are no fds or no
+// memory Accept waits, asks eight times a second, and leaves the client in the
+// kernel's queue. Both are counted.
+//
+// tcp: SO_REUSEADDR is set, so that a server can be started again at once (two
+// listeners on one port are still refused: FAILED_PRECONDITION); port 0 is any
+// free port. A name is listened on at the first of its addresses that works.
+//
+// unix: the file is made by bind(2) with `unix_mode` less the umask, from its
+// first moment. A path that exists, whatever it is, is FAILED_PRECONDITION and
+// left alone, also if nobody listens there any more. Close removes the file,
+// unless something else is there by then; a forked child never does.
+//
+// Guarantees: every method may be called from any thread at any time;
+// destroying or moving the Listener must not race with calls that *begin*,
+// those that are blocked are woken. Several Accepts are served first come,
+// first served. Everything is close-on-exec from birth.
+
+#ifndef FLOW_NET_LISTENER_H_
+#define FLOW_NET_LISTENER_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "flow/flow.h"
+#include "flow/limits.h"
+#include "flow/sys/syscalls.h"
+
+namespace flow {
+
+struct ListenOptions {
+  // Makes the system calls of the listener and its flows; null is the real
+  // kernel. Must outlive them.
+  Syscalls* sys = nullptr;
+  // How many connections may wait to be accepted (listen(2)); the system cuts
+  // it.
+  int backlog = 4096;
+  // Accepted TCP flows have TCP_NODELAY (see flow/net/dial.h).
+  bool tcp_nodelay = true;
+  // Who may connect to a unix path: who may write to it. The owner alone.
+  mode_t unix_mode = 0600;
+};
+
+struct ListenerStats {
+  uint64_t accepted = 0;          // connections
+  uint64_t transient_errors = 0;  // clients gone before they were accepted
+  uint64_t shortages = 0;         // how often there were no fds or no memory
+};
+
+class Listener {
+ public:
+  // No listener: Accept answers *closed locally*, Close OK.
+  Listener() = default;
+
+  Listener(Listener&&) noexcept = default;
+  Listener& operator=(Listener&&) noexcept = default;
+  // Close without waiting.
+  ~Listener() = default;
+
+  // Waits for a connection and returns it. On an error none was taken.
+  // CANCELLED: closed meanwhile, or the token; DEADLINE_EXCEEDED: a limit;
+  // FAILED_PRECONDITION, *closed locally*: after Close. Anything else means
+  // that the socket itself has failed, and is the answer from then on.
+  [[nodiscard]] absl::StatusOr<Flow> Accept(const Limits& limits = {});
+
+  // Stops listening: wakes all who are in Accept within 100 ms, resets clients
+  // that were not accepted yet, removes the unix path. Flows that were accepted
+  // live on. Idempotent: later calls return the status of the first.
+  absl::Status Close();
+
+  // Where it listens, as Dial would be told: "tcp:127.0.0.1:34567",
+  // "unix:/run/app.sock". Empty if there is no listener.
+  std::string address() const;
+  // The TCP port, 0 if there is none.
+  uint16_t port() const;
+
+  // Counters, since the start. Never blocks.
+  ListenerStats GetStats() const;
+
+  // The listening fd, still owned by the listener; -1 once it is closed.
+  int native_handle() const { return flow_.native_handle(); }
+
+  // "listener tcp:127.0.0.1:34567, 12 accepted".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Listener& listener) {
+    sink.Append(listener.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Listener& listener) {
+    return os << listener.ToString();
+  }
+
+ private:
+  friend absl::StatusOr<Listener> Listen(absl::string_view address,
+                                         const ListenOptions& options);
+  struct Shared;
+
+  Flow flow_;  // of connections (flow/net/acceptor.h)
+  std::shared_ptr<const Shared> shared_;
+};
+
+// Starts to listen on `address` (grammar: flow/net/address.h). Doesn't block,
+// but for looking up a name. INVALID_ARGUMENT: the address is none.
+// FAILED_PRECONDITION: it is in use. UNAVAILABLE: not an address of this
+// machine, or a name that is not known. NOT_FOUND: no such folder.
+// PERMISSION_DENIED, RESOURCE_EXHAUSTED: as the system says. On every error
+// nothing is left open, and no file was made.
+[[nodiscard]] absl::StatusOr<Listener> Listen(
+    absl::string_view address, const ListenOptions& options = {});
+
+}  // namespace flow
+
+#endif  // FLOW_NET_LISTENER_H_

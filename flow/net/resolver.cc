@@ -1,0 +1,191 @@
+#include "flow/net/resolver.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "flow/signal.h"
+#include "flow/sleeper.h"
+#include "flow/status.h"
+
+namespace flow {
+namespace internal {
+namespace {
+
+using Addresses = std::vector<SocketAddress>;
+
+constexpr char kOperation[] = "lookup";
+
+// What getaddrinfo said.
+struct Answer {
+  int error = 0;         // EAI_...
+  int system_error = 0;  // errno, if `error` is EAI_SYSTEM
+  Addresses addresses;
+};
+
+// One look-up; everything that getaddrinfo needs, and its result.
+struct LookUp {
+  LookUp(Syscalls* the_sys, const Address& address, bool to_listen)
+      : sys(the_sys), host(address.host), port(address.port) {
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    if (to_listen) hints.ai_flags = AI_PASSIVE;
+  }
+
+  // Blocks for as long as the resolver likes, but for numbers.
+  Answer Run(int more_flags) const;
+
+  Syscalls* const sys;
+  const std::string host;
+  const std::string port;
+  addrinfo hints = {};
+
+  Signal done;
+  absl::Mutex mu;
+  std::unique_ptr<Answer> answer ABSL_GUARDED_BY(mu);
+};
+
+Answer LookUp::Run(int more_flags) const {
+  addrinfo wanted = hints;
+  wanted.ai_flags |= more_flags;
+  addrinfo* found = nullptr;
+  Answer said;
+  said.error = sys->GetAddrInfo(host.c_str(), port.c_str(), &wanted, &found);
+  if (said.error != 0) {
+    said.system_error = errno;
+    return said;
+  }
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    SocketAddress address;
+    if (each->ai_addrlen > sizeof(address.storage)) continue;
+    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
+    address.length = each->ai_addrlen;
+    said.addresses.push_back(address);
+  }
+  sys->FreeAddrInfo(found);
+  return said;
+}
+
+absl::StatusOr<Addresses> FromAnswer(Answer answer, const Address& address) {
+  if (answer.error == 0 && !answer.addresses.empty()) {
+    return std::move(answer.addresses);
+  }
+  ErrorDetail detail;
+  detail.kind = ErrorKind::kSystem;
+  detail.operation = kOperation;
+  std::string words = "no address";
+  if (answer.error == EAI_SYSTEM) {
+    detail.error = answer.system_error;
+    words = ErrnoText(answer.system_error);
+  } else if (answer.error != 0) {
+    words = gai_strerror(answer.error);
+  }
+  return MakeStatus(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat(kOperation, "() failed: ", words, "; ", address.ToString()),
+      detail);
+}
+
+void* HelperMain(void* argument) {
+  const std::unique_ptr<std::shared_ptr<LookUp>> held(
+      static_cast<std::shared_ptr<LookUp>*>(argument));
+  LookUp& look_up = **held;
+  auto answer = std::make_unique<Answer>(look_up.Run(0));
+  {
+    absl::MutexLock lock(&look_up.mu);
+    look_up.answer = std::move(answer);
+  }
+  look_up.done.Notify();
+  return nullptr;
+}
+
+// Starts a detached thread that runs `look_up`. 0, or the errno. (Not
+// std::thread, whose way to say "no more threads" is an exception.)
+int StartHelper(const std::shared_ptr<LookUp>& look_up) {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  // The user's signal handlers are not to run on a thread that the user doesn't
+  // know of: the helper is born with every signal blocked (P6).
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  look_up->sys->SigMask(SIG_SETMASK, &all, &before);
+  auto held = std::make_unique<std::shared_ptr<LookUp>>(look_up);
+  pthread_t thread;
+  error = pthread_create(&thread, &attributes, HelperMain, held.get());
+  if (error == 0) static_cast<void>(held.release());  // the helper's now
+  look_up->sys->SigMask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+absl::StatusOr<Addresses> LookUpElsewhere(std::shared_ptr<LookUp> look_up,
+                                          const Address& address,
+                                          const Limits& limits) {
+  if (const int error = StartHelper(look_up); error != 0) {
+    return MakeStatus(absl::StatusCode::kResourceExhausted,
+                      absl::StrCat("pthread_create() failed: ",
+                                   ErrnoText(error), "; ", address.ToString()),
+                      {ErrorKind::kSystem, error, kOperation, "", "", 0});
+  }
+  Sleeper sleeper(look_up->sys, limits, nullptr);
+  for (;;) {
+    sleeper.Arm();
+    const uint64_t seq = look_up->done.seq();
+    {
+      absl::MutexLock lock(&look_up->mu);
+      if (look_up->answer != nullptr) {
+        return FromAnswer(std::move(*look_up->answer), address);
+      }
+    }
+    const Woke woke = sleeper.Sleep(Wait::For(&look_up->done, seq));
+    if (woke != Woke::kRetry) {
+      return LimitStatus(woke, kOperation, address.ToString(), 0);
+    }
+  }
+}
+
+SocketAddress UnixSocketAddress(const std::string& path) {
+  sockaddr_un un = {};
+  un.sun_family = AF_UNIX;
+  // ParseAddress has let nothing longer through; the end mark is there already.
+  std::memcpy(un.sun_path, path.data(), path.size());
+  SocketAddress address;
+  address.length =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  std::memcpy(&address.storage, &un, address.length);
+  return address;
+}
+
+}  // namespace
+
+absl::StatusOr<Addresses> Resolve(Syscalls* sys, const Address& address,
+                                  bool to_listen, const Limits& limits) {
+  if (address.scheme == Address::Scheme::kUnix) {
+    return Addresses{UnixSocketAddress(address.path)};
+  }
+  auto look_up = std::make_shared<LookUp>(sys, address, to_listen);
+  const bool port_is_number = address.numeric_port().has_value();
+  if (port_is_number) {
+    Answer numeric = look_up->Run(AI_NUMERICHOST | AI_NUMERICSERV);
+    const bool is_name = numeric.error == EAI_NONAME;
+    if (!is_name) return FromAnswer(std::move(numeric), address);
+  }
+  return LookUpElsewhere(std::move(look_up), address, limits);
+}
+
+}  // namespace internal
+}  // namespace flow
