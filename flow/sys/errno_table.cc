@@ -111,6 +111,7 @@ ErrnoMeaning MeaningOf(int error) {
     case EINVAL:
     case ENAMETOOLONG:
     case ENOTSOCK:
+    case EPROTOTYPE:  // a unix path with a socket of another type
     case EISDIR:
     case ELOOP:
     case EOVERFLOW:
