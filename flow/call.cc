@@ -28,7 +28,7 @@ bool Call::WithinLimits() {
 
 bool Call::Run(Job& job) {
   for (;;) {
-    const Attempt a = job.Try(turn_.core().transport());
+    const Attempt a = job.Try(turn_.core());
     if (!a.transferred()) {
       turn_.Record(a);
       if (!SleepUntilTry(a.would_block() ? a.wait() : Wait())) return false;

@@ -95,7 +95,7 @@ void Core::Leave(Direction d) {
       signal_.Notify();
     } else if (step.run_shut) {
       // Whether the kernel could is of no interest: the flag decides.
-      static_cast<void>(transport_->TryShutdown(ShutdownMode::kRead));
+      static_cast<void>(TryShutdown(ShutdownMode::kRead));
     } else if (step.hand_over) {
       if (HandOver(d)) return Unpin();
     } else {
@@ -205,7 +205,7 @@ void Core::ShutRead() {
   const Step step = Apply([](FlowState s) { return s.ShutRead(); });
   if (step.wake) signal_.Notify();
   if (step.answer != Answer::kTry) return;
-  static_cast<void>(transport_->TryShutdown(ShutdownMode::kRead));
+  static_cast<void>(TryShutdown(ShutdownMode::kRead));
   Leave(Direction::kRead);
 }
 
@@ -220,7 +220,16 @@ void Core::Retire() {
   if (step.wake) signal_.Notify();
 }
 
+Attempt Core::TryShutdown(ShutdownMode half) {
+  if (fd_guard_ != nullptr) {
+    fd_guard_->BeforeShut(half == ShutdownMode::kRead ? Direction::kRead
+                                                      : Direction::kWrite);
+  }
+  return transport_->TryShutdown(half);
+}
+
 void Core::RunClose() {
+  if (fd_guard_ != nullptr) fd_guard_->BeforeClose();
   const absl::Status status = transport_->Close();
   transport_.reset();
   {
@@ -231,27 +240,28 @@ void Core::RunClose() {
   signal_.Notify();
 }
 
+std::optional<absl::Status> Core::CloseResult() {
+  absl::MutexLock lock(&mu_);
+  if (!close_done_) return std::nullopt;
+  return close_status_;
+}
+
 absl::Status Core::AwaitClosed() {
   const Limits limits(sys_->Now() + kCloseWait);
   Sleeper sleeper(sys_, limits, &signal_);
   for (;;) {
     sleeper.Arm();
-    {
-      absl::MutexLock lock(&mu_);
-      if (close_done_) return close_status_;
-    }
+    const std::optional<absl::Status> result = CloseResult();
+    if (result.has_value()) return *result;
     // The last one inside will close; OK, since the flow is closed for
     // everybody.
     if (sleeper.Sleep(Wait()) != Woke::kRetry) return absl::OkStatus();
   }
 }
 
-absl::Status Core::Close(bool abort) {
-  if (fork_generation_ != ForkGeneration()) return absl::OkStatus();
+void Core::StartClose(bool abort) {
   // Abort has to be inside, so that the transport is there until it is done.
   const bool inside = abort && EnterUnheld() == Answer::kTry;
-  if (!abort) Pin();
-  if (inside) Pin();
   const Step step = Apply([](FlowState s) { return s.Close(); });
   if (inside && step.answer == Answer::kTry) transport_->Abort();
   if (step.wake) signal_.Notify();
@@ -260,6 +270,13 @@ absl::Status Core::Close(bool abort) {
     Unpin();
   }
   if (inside) LeaveUnheld();
+  if (abort && !inside) Unpin();
+}
+
+absl::Status Core::Close(bool abort) {
+  if (fork_generation_ != ForkGeneration()) return absl::OkStatus();
+  Pin();
+  StartClose(abort);
   const absl::Status status = AwaitClosed();
   Unpin();
   return status;
@@ -273,12 +290,7 @@ void Core::DropHandle() {
     return;
   }
   Pin();
-  const Step step = Apply([](FlowState s) { return s.Close(); });
-  if (step.wake) signal_.Notify();
-  if (step.run_close) {
-    RunClose();
-    Unpin();
-  }
+  StartClose(/*abort=*/false);
   Apply([](FlowState s) { return s.DropHandle(); });
   Unpin();
 }

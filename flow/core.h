@@ -24,6 +24,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -91,6 +92,26 @@ class Core {
 
   // Close, or Abort. Waits at most 100 ms for calls that are inside.
   absl::Status Close(bool abort);
+  // The same in two parts, for a driver that doesn't wait: the first sets the
+  // flag and wakes; the second has the status as soon as the transport is
+  // closed (signal() is notified). By a pinned caller.
+  void StartClose(bool abort);
+  std::optional<absl::Status> CloseResult() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whoever keeps the transport's descriptors in a poll set of its own is told
+  // before one of them may be closed. Set before the Core is shared; never
+  // called with mu_ held. BeforeClose: all; BeforeShut: those of one direction.
+  class FdGuard {
+   public:
+    virtual void BeforeShut(Direction d) = 0;
+    virtual void BeforeClose() = 0;
+
+   protected:
+    ~FdGuard() = default;
+  };
+  void set_fd_guard(FdGuard* guard) { fd_guard_ = guard; }
+  // Transport::TryShutdown, with the guard told first.
+  Attempt TryShutdown(ShutdownMode half);
   // The handle is gone: Close without waiting. The Core may be gone after it.
   void DropHandle();
   // Gives the transport away, unless a call is under way or a side has ended.
@@ -181,6 +202,7 @@ class Core {
   Syscalls* const sys_;
   const uint32_t fork_generation_;
   uint32_t read_hint_ = 0;
+  FdGuard* fd_guard_ = nullptr;
 
   absl::Mutex mu_;
   TurnQueue read_queue_ ABSL_GUARDED_BY(mu_);

@@ -24,8 +24,8 @@ uint64_t SizeOf(absl::Span<const iovec> window) {
 
 }  // namespace
 
-Attempt ReadJob::Try(Transport& transport) {
-  return transport.TryRead(absl::MakeConstSpan(&into_, 1));
+Attempt ReadJob::Try(Core& core) {
+  return core.transport().TryRead(absl::MakeConstSpan(&into_, 1));
 }
 
 Job::Then ReadJob::Moved(Turn& turn, size_t n) {
@@ -40,13 +40,13 @@ size_t FreshReadJob::NextHint(size_t hint, size_t capacity, size_t n) {
   return n < capacity / 4 ? hint / 2 : hint;
 }
 
-Attempt FreshReadJob::Try(Transport& transport) {
+Attempt FreshReadJob::Try(Core& core) {
   // Chosen for each try, since the next one may be another thread's.
   const bool direct = hint_ > kScratch;
   if (direct && buffer_.capacity() == 0) buffer_ = Buffer::WithCapacity(hint_);
   const iovec into = {direct ? buffer_.mutable_data() : Scratch(),
                       direct ? buffer_.capacity() : kScratch};
-  const Attempt a = transport.TryRead(absl::MakeConstSpan(&into, 1));
+  const Attempt a = core.transport().TryRead(absl::MakeConstSpan(&into, 1));
   if (!a.transferred()) buffer_ = Buffer();
   return a;
 }
@@ -67,10 +67,10 @@ Job::Then FreshReadJob::Moved(Turn& turn, size_t n) {
   return Then::kDone;
 }
 
-Attempt WriteJob::Try(Transport& transport) {
-  if (flushing_) return transport.TryFlush();
+Attempt WriteJob::Try(Core& core) {
+  if (flushing_) return core.transport().TryFlush();
   window_ = space_.first(pieces_.Window(space_));
-  return transport.TryWrite(window_);
+  return core.transport().TryWrite(window_);
 }
 
 Job::Then WriteJob::Moved(Turn& turn, size_t n) {
@@ -87,9 +87,10 @@ Job::Then WriteJob::Moved(Turn& turn, size_t n) {
   return Then::kOn;
 }
 
-Attempt WriteSomeJob::Try(Transport& transport) {
-  if (taken_ == 0) return transport.TryWrite(absl::MakeConstSpan(&piece_, 1));
-  const Attempt a = transport.TryFlush();
+Attempt WriteSomeJob::Try(Core& core) {
+  if (taken_ == 0)
+    return core.transport().TryWrite(absl::MakeConstSpan(&piece_, 1));
+  const Attempt a = core.transport().TryFlush();
   return a.would_block() ? Attempt::Transferred(0) : a;
 }
 
@@ -102,9 +103,9 @@ Job::Then WriteSomeJob::Moved(Turn& turn, size_t n) {
   return Then::kOn;
 }
 
-Attempt ShutdownJob::Try(Transport& transport) {
-  return flushed_ ? transport.TryShutdown(ShutdownMode::kWrite)
-                  : transport.TryFlush();
+Attempt ShutdownJob::Try(Core& core) {
+  return flushed_ ? core.TryShutdown(ShutdownMode::kWrite)
+                  : core.transport().TryFlush();
 }
 
 Job::Then ShutdownJob::Moved(Turn& turn, size_t /*n*/) {
@@ -116,10 +117,11 @@ Job::Then ShutdownJob::Moved(Turn& turn, size_t /*n*/) {
   return Then::kOn;
 }
 
-Attempt DrainJob::Try(Transport& transport) {
+Attempt DrainJob::Try(Core& core) {
   const iovec into = {Scratch(), kScratch};
   const absl::Span<const iovec> scratch = absl::MakeConstSpan(&into, 1);
-  return below_ ? transport.TryDrain(scratch) : transport.TryRead(scratch);
+  return below_ ? core.transport().TryDrain(scratch)
+                : core.transport().TryRead(scratch);
 }
 
 Job::Then DrainJob::Moved(Turn& /*turn*/, size_t n) {

@@ -37,7 +37,7 @@ class Job {
   };
 
   virtual ~Job() = default;
-  virtual Attempt Try(Transport& transport) = 0;
+  virtual Attempt Try(Core& core) = 0;
   virtual Then Moved(Turn& turn, size_t n) = 0;
 };
 
@@ -46,7 +46,7 @@ class ReadJob final : public Job {
  public:
   explicit ReadJob(absl::Span<char> into) : into_{into.data(), into.size()} {}
 
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
   size_t got() const { return got_; }
 
@@ -61,7 +61,7 @@ class ReadJob final : public Job {
 // into a block of the size that the last reads filled.
 class FreshReadJob final : public Job {
  public:
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
   Buffer& buffer() { return buffer_; }
 
@@ -82,7 +82,7 @@ class WriteJob final : public Job {
   WriteJob(Pieces& pieces, absl::Span<iovec> space)
       : pieces_(pieces), space_(space) {}
 
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
 
  private:
@@ -99,7 +99,7 @@ class WriteSomeJob final : public Job {
   explicit WriteSomeJob(absl::string_view bytes)
       : piece_{const_cast<char*>(bytes.data()), bytes.size()} {}
 
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
   // Taken, even if the push then failed: the next call tells that.
   size_t taken() const { return taken_; }
@@ -112,7 +112,7 @@ class WriteSomeJob final : public Job {
 // Flushes, then tells the peer that no more will come.
 class ShutdownJob final : public Job {
  public:
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
 
  private:
@@ -125,7 +125,7 @@ class DrainJob final : public Job {
   // `below`: what the flow below a layer sends, instead of what the layer does.
   DrainJob(bool below, uint64_t at_most) : below_(below), left_(at_most) {}
 
-  Attempt Try(Transport& transport) override;
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
 
  private:

@@ -11,28 +11,32 @@ void Signal::Notify() {
   seq_.fetch_add(1, std::memory_order_seq_cst);
   if (links_.load(std::memory_order_seq_cst) == 0) return;
   absl::MutexLock lock(&mu_);
-  for (WakerLink* link = first_; link != nullptr; link = link->next_) {
-    link->waker_->Poke();
+  for (SignalLink* link = first_; link != nullptr; link = link->next_) {
+    link->Notified();
   }
 }
 
-WakerLink::WakerLink(Signal* signal, Waker* waker)
-    : signal_(signal), waker_(waker) {
+void SignalLink::Link(Signal* signal) {
+  signal_ = signal;
   if (signal_ == nullptr) return;
   absl::MutexLock lock(&signal_->mu_);
+  previous_ = nullptr;
   next_ = signal_->first_;
   if (next_ != nullptr) next_->previous_ = this;
   signal_->first_ = this;
   signal_->links_.fetch_add(1, std::memory_order_seq_cst);
 }
 
-WakerLink::~WakerLink() {
+void SignalLink::Unlink() {
   if (signal_ == nullptr) return;
-  absl::MutexLock lock(&signal_->mu_);
-  if (previous_ != nullptr) previous_->next_ = next_;
-  if (next_ != nullptr) next_->previous_ = previous_;
-  if (signal_->first_ == this) signal_->first_ = next_;
-  signal_->links_.fetch_sub(1, std::memory_order_seq_cst);
+  {
+    absl::MutexLock lock(&signal_->mu_);
+    if (previous_ != nullptr) previous_->next_ = next_;
+    if (next_ != nullptr) next_->previous_ = previous_;
+    if (signal_->first_ == this) signal_->first_ = next_;
+    signal_->links_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  signal_ = nullptr;
 }
 
 Waker& Waker::ForThisThread(Syscalls* sys) {

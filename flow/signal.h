@@ -31,7 +31,7 @@
 
 namespace flow {
 
-class WakerLink;
+class SignalLink;
 
 class Signal {
  public:
@@ -47,7 +47,7 @@ class Signal {
   void Notify();
 
  private:
-  friend class WakerLink;
+  friend class SignalLink;
 
   std::atomic<uint64_t> seq_{0};
   // Counts the links without the mutex, so that Notify is cheap when there are
@@ -55,7 +55,7 @@ class Signal {
   // or the sleeper sees the new seq.
   std::atomic<uint32_t> links_{0};
   absl::Mutex mu_;  // a leaf: nothing is locked under it
-  WakerLink* first_ ABSL_GUARDED_BY(mu_) = nullptr;
+  SignalLink* first_ ABSL_GUARDED_BY(mu_) = nullptr;
 };
 
 // A thread's alarm clock: an eventfd that others write to. Made when the thread
@@ -87,22 +87,45 @@ class Waker {
   std::atomic<bool> poked_{false};
 };
 
-// Links a waker to a signal for as long as it lives (internal). A null signal
-// links nothing.
-class WakerLink {
+// Something that is told of notifications while it is linked (internal).
+class SignalLink {
  public:
-  WakerLink(Signal* signal, Waker* waker);
-  ~WakerLink();
-  WakerLink(const WakerLink&) = delete;
-  WakerLink& operator=(const WakerLink&) = delete;
+  SignalLink(const SignalLink&) = delete;
+  SignalLink& operator=(const SignalLink&) = delete;
+  virtual ~SignalLink() = default;
+
+ protected:
+  SignalLink() = default;
+
+  // A null signal links nothing. Not while linked.
+  void Link(Signal* signal);
+  // Once this returns, Notified() is not running and will not be called. Every
+  // link is unlinked before it is destroyed.
+  void Unlink();
 
  private:
   friend class Signal;
 
-  Signal* const signal_;
+  // Called by Notify(), on its thread, under the signal's mutex: locks nothing
+  // but leaves.
+  virtual void Notified() = 0;
+
+  Signal* signal_ = nullptr;
+  SignalLink* previous_ = nullptr;
+  SignalLink* next_ = nullptr;
+};
+
+// Links a waker to a signal for as long as it lives (internal). A null signal
+// links nothing.
+class WakerLink final : public SignalLink {
+ public:
+  WakerLink(Signal* signal, Waker* waker) : waker_(waker) { Link(signal); }
+  ~WakerLink() override { Unlink(); }
+
+ private:
+  void Notified() override { waker_->Poke(); }
+
   Waker* const waker_;
-  WakerLink* previous_ = nullptr;
-  WakerLink* next_ = nullptr;
 };
 
 }  // namespace flow

@@ -76,11 +76,23 @@ bool Sleeper::Signalled(const Wait& wait) const {
          limits_.cancel.signal()->seq() != token_seq_;
 }
 
-Woke Sleeper::Sleep(const Wait& wait) {
+void Sleeper::BeginWait() {
   if (limits_.stall_timeout < absl::InfiniteDuration() &&
       stall_since_ == MonoTime::Past()) {
     stall_since_ = sys_->Now();
   }
+}
+
+Woke Sleeper::PassedLimit() const {
+  if (limits_.cancel.cancelled()) return Woke::kCancelled;
+  // Looked up anew each time, since the token's deadline may have been moved.
+  const Nearest passed = NearestLimit();
+  if (!passed.when.is_never() && sys_->Now() >= passed.when) return passed.why;
+  return Woke::kRetry;
+}
+
+Woke Sleeper::Sleep(const Wait& wait) {
+  BeginWait();
   const Nearest limit = NearestLimit();
   MonoTime until = std::min(limit.when, wait.until);
   if (!Signalled(wait)) {
@@ -102,11 +114,7 @@ Woke Sleeper::Sleep(const Wait& wait) {
     }
     futile_ = ready ? futile_ + 1 : 0;
   }
-  if (limits_.cancel.cancelled()) return Woke::kCancelled;
-  // Looked up again, since the token's deadline may have been moved meanwhile.
-  const Nearest passed = NearestLimit();
-  if (!passed.when.is_never() && sys_->Now() >= passed.when) return passed.why;
-  return Woke::kRetry;
+  return PassedLimit();
 }
 
 bool Sleeper::SleepLinked(const Wait& wait, MonoTime until) {

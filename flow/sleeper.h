@@ -77,6 +77,17 @@ class Sleeper {
   // Sleeps until `wait` may be over, a signal moves, or a limit is passed.
   Woke Sleep(const Wait& wait);
 
+  // ---- For a driver that parks instead of sleeping.
+  // A stretch without progress begins now, unless one has begun.
+  void BeginWait();
+  // The instant of the earliest limit.
+  MonoTime LimitInstant() const { return NearestLimit().when; }
+  // Which limit has been passed by now; kRetry if none.
+  Woke PassedLimit() const;
+  // Whether the owner's, the token's or the wait's signal has moved since
+  // Arm().
+  bool Signalled(const Wait& wait) const;
+
  private:
   // The earliest of the limits, and which one it is.
   struct Nearest {
@@ -84,7 +95,6 @@ class Sleeper {
     Woke why;
   };
   Nearest NearestLimit() const;
-  bool Signalled(const Wait& wait) const;
   // One poll: of the fd if `with_fd`, of the waker if not null. True if the fd
   // was ready or in error.
   bool Poll(const Wait& wait, bool with_fd, Waker* waker, MonoTime until);
