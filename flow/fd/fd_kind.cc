@@ -83,10 +83,6 @@ absl::StatusOr<FdKind> KindOfMode(Syscalls* sys, const FdFacts& facts,
     case S_IFSOCK:
       return SocketKind(sys, facts.fd);
     case S_IFIFO:
-      // pipe(2): a read that is shorter than a packet drops the packet's rest.
-      if (facts.can_read && (facts.status_flags & O_DIRECT) != 0) {
-        return NotAStream(facts.fd, "a pipe in packet mode (O_DIRECT)");
-      }
       return FdKind::kPipe;
     case S_IFCHR:
       return CharDeviceKind(sys, facts);
