@@ -1,0 +1,76 @@
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "flow/relay/relay.h"
+#include "flow/status.h"
+
+namespace flow {
+
+absl::string_view CopySideName(CopySide side) {
+  switch (side) {
+    case CopySide::kNone:
+      return "none";
+    case CopySide::kSource:
+      return "source";
+    case CopySide::kSink:
+      return "sink";
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& os, CopySide side) {
+  return os << CopySideName(side);
+}
+
+CopySide CopyResult::failed_side() const {
+  if (!read_status.ok()) return CopySide::kSource;
+  return write_status.ok() ? CopySide::kNone : CopySide::kSink;
+}
+
+absl::Status CopyResult::status() const {
+  const CopySide side = failed_side();
+  if (side == CopySide::kNone) return absl::OkStatus();
+  const bool reading = side == CopySide::kSource;
+  const absl::Status& why = reading ? read_status : write_status;
+  ErrorDetail detail = DetailOf(why).value_or(ErrorDetail());
+  detail.bytes_done = bytes;
+  if (cut) {
+    return MakeStatus(why.code(),
+                      absl::StrCat("cut after ", bytes,
+                                   " B, since the other direction failed"),
+                      detail);
+  }
+  return MakeStatus(
+      why.code(),
+      absl::StrCat(reading ? "reading from the source" : "writing to the sink",
+                   " failed after ", bytes, " B: ", why.message()),
+      detail);
+}
+
+std::string CopyResult::ToString() const {
+  if (ok()) return absl::StrCat(bytes, " B in order");
+  if (cut) {
+    return absl::StrCat(bytes, " B, cut since the other direction failed");
+  }
+  return status().ToString(absl::StatusToStringMode::kWithNoExtraData);
+}
+
+absl::Status RelayResult::status() const {
+  if (ok()) return absl::OkStatus();
+  const bool a_first = !a_to_b.ok() && (!a_to_b.cut || b_to_a.ok());
+  const absl::Status first = a_first ? a_to_b.status() : b_to_a.status();
+  std::string message =
+      absl::StrCat(a_first ? "a -> b: " : "b -> a: ", first.message());
+  if (a_first && !b_to_a.ok() && !b_to_a.cut) {
+    absl::StrAppend(&message, "; b -> a: ", b_to_a.status().message());
+  }
+  return MakeStatus(first.code(), message,
+                    DetailOf(first).value_or(ErrorDetail()));
+}
+
+std::string RelayResult::ToString() const {
+  return absl::StrCat("a -> b: ", a_to_b.ToString(),
+                      "; b -> a: ", b_to_a.ToString());
+}
+
+}  // namespace flow

@@ -1,0 +1,86 @@
+#include "flow/relay/relay_rig_test.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "flow/fd/fd.h"
+#include "flow/net/dial.h"
+#include "flow/net/listener.h"
+#include "flow/or_eof.h"
+#include "flow/testing/memory_pair.h"
+
+namespace flow_testing {
+namespace {
+
+std::pair<flow::Flow, flow::Flow> TcpPair() {
+  absl::StatusOr<flow::Listener> listener = flow::Listen("tcp:127.0.0.1:0");
+  if (!listener.ok()) return {};
+  absl::StatusOr<flow::Flow> near = flow::Dial(listener->address());
+  absl::StatusOr<flow::Flow> far = listener->Accept();
+  if (!near.ok() || !far.ok()) return {};
+  return {*std::move(near), *std::move(far)};
+}
+
+}  // namespace
+
+PairKind MemoryKind() {
+  return {"memory", [] { return MemoryPair(); }};
+}
+PairKind TcpKind() { return {"tcp", TcpPair}; }
+PairKind UnixKind() {
+  return {"unix", [] { return *flow::SocketPair(); }};
+}
+
+std::string Pattern(size_t size, uint64_t seed) {
+  // A prime, so that no loss of whole pages or buffers goes unseen.
+  constexpr size_t kPeriod = 1048583;
+  std::string bytes;
+  bytes.reserve(size);
+  uint64_t state = seed * 0x9e3779b97f4a7c15u;
+  while (bytes.size() < std::min(size, kPeriod)) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    bytes.push_back(static_cast<char>(state >> 56));
+  }
+  while (bytes.size() < size) {
+    bytes.append(bytes, 0, std::min(kPeriod, size - bytes.size()));
+  }
+  return bytes;
+}
+
+std::string ReadToEof(flow::Flow& f) {
+  std::string all;
+  for (;;) {
+    absl::StatusOr<flow::OrEof<flow::Buffer>> got = f.Read();
+    if (!got.ok()) return all + " then " + got.status().ToString();
+    if (got->is_eof()) return all;
+    all.append(got->data().data(), got->data().size());
+  }
+}
+
+absl::Status WriteAndEnd(flow::Flow& f, absl::string_view bytes) {
+  const absl::Status written = f.Write(bytes);
+  return written.ok() ? f.Shutdown(flow::ShutdownMode::kWrite) : written;
+}
+
+RelayRig::RelayRig(const PairKind& kind, flow::RelayOptions options) {
+  std::tie(client, a_) = kind.make();
+  std::tie(b_, server) = kind.make();
+  relay_ = std::thread([this, options] {
+    result_ = flow::Relay(a_, b_, options);
+    a_ = flow::Flow();
+    b_ = flow::Flow();
+  });
+}
+
+RelayRig::~RelayRig() {
+  client.Abort().IgnoreError();
+  server.Abort().IgnoreError();
+  Join();
+}
+
+flow::RelayResult RelayRig::Join() {
+  if (relay_.joinable()) relay_.join();
+  return result_;
+}
+
+}  // namespace flow_testing
