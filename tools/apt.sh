@@ -14,14 +14,18 @@ is_debian() {
   command -v apt-get >/dev/null && grep -qxE 'ID="?debian"?' /etc/os-release 2>/dev/null
 }
 
-# Runs a command as root, or ends with a message that says why it can't.
+# Ends with a message if nothing can be done as root.
+need_root() {
+  ((EUID == 0)) && return
+  command -v sudo >/dev/null && sudo -n true 2>/dev/null && return
+  die "installing needs root, or sudo that asks for no password; or install as root: $*"
+}
+
 as_root() {
   if ((EUID == 0)); then
     DEBIAN_FRONTEND=noninteractive "$@"
-  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    sudo -n DEBIAN_FRONTEND=noninteractive "$@"
   else
-    die "this needs root: be root, have sudo without a password, or run as root: $*"
+    sudo -n DEBIAN_FRONTEND=noninteractive "$@"
   fi
 }
 
@@ -57,9 +61,8 @@ install_missing() {
   done
   ((${#packages[@]})) || return 0
   is_debian || die "missing here: ${packages[*]} (names of Debian packages); install them by hand"
+  need_root "${packages[@]}"
   for entry in "${packages[@]}"; do say "install $entry"; done
-  # Said once, before anything is begun.
-  as_root true
   # Updates only when the lists are missing or too old for an install.
   local known
   known=$(apt-cache policy "${packages[@]}" | grep -cE '^  Candidate: [^(]' || true)

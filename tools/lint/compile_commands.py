@@ -10,7 +10,7 @@ import sys
 
 # Of layering_check: the build has done it, and the module maps would only slow
 # the tools down.
-NOT_FOR_TOOLS = re.compile(r"-fmodule|-Xclang-module|-M[DF]$|-Wself-assign$")
+NOT_FOR_TOOLS = re.compile(r"-fmodule|-Xclang-module|-fcolor-diagnostics$|-M[DF]$|-Wself-assign$")
 
 
 def arguments(action):
