@@ -132,8 +132,8 @@ TEST(SimSyscallsTest, WaitForSleepersSeesThroughWorkUnderWay) {
       pollfd p = pipe.AsPollfd();
       sim.Poll(&p, 1, -1);
       if (stop) return;
-      ++rounds;
       pipe.Empty();
+      ++rounds;
     }
   });
   for (int i = 1; i <= 200; ++i) {
