@@ -20,6 +20,9 @@
 // (a cc_test that depends on //flow/testing:conformance; see
 // examples/own_transport_test.cc).
 //
+// The stream has to hold one byte that nobody reads yet; all else may wait for
+// a reader.
+//
 // It checks every cell of the state table for every operation, that endings
 // stick (each is asked for three times), limits and tokens, Close and
 // destruction under blocked calls, whole writes and contiguous reads under
@@ -42,6 +45,7 @@
 #ifndef FLOW_TESTING_CONFORMANCE_H_
 #define FLOW_TESTING_CONFORMANCE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -71,6 +75,9 @@ struct ConformanceTarget {
   // The peer sees an Abort as a reset.
   bool abort_is_visible = true;
 
+  // What had arrived before a reset can still be read.
+  bool data_survives_reset = true;
+
   // The peer sees Shutdown(kWrite) as Eof. Otherwise it sees Close as one.
   bool ends_are_visible = true;
 
@@ -81,6 +88,10 @@ struct ConformanceTarget {
   // More bytes than the stream holds on its way, so that a Write of that many
   // blocks until the peer reads.
   size_t more_than_fits = size_t{32} << 20;
+
+  // How many bytes the tests of quantity send at most. Less for a stream that
+  // is slow.
+  size_t bulk = 3'000'017;
 
   // Fills the stream until WriteSome would block, without anybody reading.
   // Empty: the suite does WriteSome until nothing has gone through for a while.
@@ -114,6 +125,9 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
 
   // One more pair, not watched over.
   std::pair<flow::Flow, flow::Flow> MakePair();
+
+  // `size`, or less if the target is too slow for that.
+  size_t Bulk(size_t size) const { return std::min(size, target().bulk); }
 
   // Says what the test is about to do, for the watchdog's message.
   void Step(absl::string_view what);

@@ -109,6 +109,16 @@ absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
   }
 }
 
+absl::Status Exchange(flow::Flow& from, flow::Flow& to,
+                      absl::string_view text) {
+  Background<absl::Status> write([&] { return from.Write(text, kLong); });
+  const absl::StatusOr<std::string> got = ReadExactly(to, text.size());
+  if (!write.Get().ok()) return write.Get();
+  if (!got.ok()) return got.status();
+  if (*got == text) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("sent ", text, ", got ", *got));
+}
+
 std::string Outcome(const absl::StatusOr<flow::OrEof<flow::Buffer>>& got) {
   if (!got.ok()) return got.status().ToString();
   if (got->is_eof()) return "Eof";

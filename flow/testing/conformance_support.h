@@ -75,6 +75,10 @@ absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
 absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
                                       const flow::Limits& limits = kLong);
 
+// Writes `text` at one end, in another thread, and reads it at the other. OK if
+// it arrived as it is.
+absl::Status Exchange(flow::Flow& from, flow::Flow& to, absl::string_view text);
+
 // What a Read gave, in a form that can be compared and printed: "data: ...",
 // "Eof", or the status.
 std::string Outcome(const absl::StatusOr<flow::OrEof<flow::Buffer>>& got);

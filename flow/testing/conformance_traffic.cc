@@ -31,6 +31,7 @@ namespace flow_testing {
 namespace {
 
 using conformance::Background;
+using conformance::Exchange;
 using conformance::kLong;
 using conformance::Pattern;
 using conformance::ReadCall;
@@ -78,15 +79,13 @@ absl::Status ReceiveOddly(Flow& flow, size_t size, uint64_t seed) {
   return absl::OkStatus();
 }
 
-constexpr size_t kTraffic = 3'000'017;
-
 // nettest BasicIO, P2: a lot of bytes in odd pieces, one way.
 TEST_P(FlowConformance, ALotOfBytesArriveExactly) {
   Background<absl::Status> send([this] {
-    const absl::Status s = SendOddly(a(), kTraffic, 1);
+    const absl::Status s = SendOddly(a(), target().bulk, 1);
     return s.ok() ? End(a()) : s;
   });
-  EXPECT_THAT(ReceiveOddly(b(), kTraffic, 1), IsOk());
+  EXPECT_THAT(ReceiveOddly(b(), target().bulk, 1), IsOk());
   EXPECT_THAT(b().Read(kLong), IsOkAndHolds(IsEof()));
   EXPECT_THAT(send.Get(), IsOk());
 }
@@ -95,11 +94,13 @@ TEST_P(FlowConformance, ALotOfBytesArriveExactly) {
 // once, from four threads.
 TEST_P(FlowConformance, BothDirectionsRunAtOnce) {
   if (!Applies(target().duplex, "one-way")) return;
-  Background<absl::Status> ab([this] { return SendOddly(a(), kTraffic, 1); });
-  Background<absl::Status> ba([this] { return SendOddly(b(), kTraffic, 2); });
+  Background<absl::Status> ab(
+      [this] { return SendOddly(a(), target().bulk, 1); });
+  Background<absl::Status> ba(
+      [this] { return SendOddly(b(), target().bulk, 2); });
   Background<absl::Status> at_a(
-      [this] { return ReceiveOddly(a(), kTraffic, 2); });
-  EXPECT_THAT(ReceiveOddly(b(), kTraffic, 1), IsOk());
+      [this] { return ReceiveOddly(a(), target().bulk, 2); });
+  EXPECT_THAT(ReceiveOddly(b(), target().bulk, 1), IsOk());
   EXPECT_THAT(at_a.Get(), IsOk());
   EXPECT_THAT(ab.Get(), IsOk());
   EXPECT_THAT(ba.Get(), IsOk());
@@ -112,15 +113,13 @@ TEST_P(FlowConformance, ABlockedDirectionDoesNotHoldTheOther) {
   Background<absl::StatusOr<std::string>> read(
       [this] { return ReadExactly(a(), 1); });
   ASSERT_TRUE(conformance::WaitUntilReading(a()));
-  ASSERT_THAT(a().Write("out", kLong), IsOk());
-  EXPECT_THAT(ReadExactly(b(), 3), IsOkAndHolds("out"));
+  EXPECT_THAT(Exchange(a(), b(), "out"), IsOk());
   ASSERT_THAT(b().Write("i", kLong), IsOk());
   EXPECT_THAT(read.Get(), IsOkAndHolds("i"));
   const std::string much = Pattern(target().more_than_fits);
   Background<absl::Status> write([&] { return a().Write(much, kLong); });
   ASSERT_TRUE(conformance::WaitUntilWriting(a()));
-  ASSERT_THAT(b().Write("in", kLong), IsOk());
-  EXPECT_THAT(ReadExactly(a(), 2), IsOkAndHolds("in"));
+  EXPECT_THAT(Exchange(b(), a(), "in"), IsOk());
   EXPECT_TRUE(*ReadExactly(b(), much.size()) == much);
   EXPECT_THAT(write.Get(), IsOk());
 }
@@ -149,9 +148,9 @@ TEST_P(FlowConformance, PingPong) {
 // nettest RacyRead: many readers with short deadlines; no byte is lost between
 // them.
 TEST_P(FlowConformance, RacyReadsWithDeadlinesLoseNothing) {
-  constexpr size_t kSize = 200'000;
-  Background<absl::Status> send([this] {
-    const absl::Status s = SendOddly(a(), kSize, 3);
+  const size_t size = Bulk(200'000);
+  Background<absl::Status> send([&] {
+    const absl::Status s = SendOddly(a(), size, 3);
     return s.ok() ? End(a()) : s;
   });
   const auto reader = [this] {
@@ -170,7 +169,7 @@ TEST_P(FlowConformance, RacyReadsWithDeadlinesLoseNothing) {
     }
   };
   Background<size_t> one(reader), two(reader), three(reader), four(reader);
-  EXPECT_EQ(one.Get() + two.Get() + three.Get() + four.Get(), kSize);
+  EXPECT_EQ(one.Get() + two.Get() + three.Get() + four.Get(), size);
   EXPECT_THAT(send.Get(), IsOk());
 }
 
@@ -188,7 +187,7 @@ TEST_P(FlowConformance, RacyWritesWithDeadlinesCountExactly) {
   });
   const auto writer = [this] {
     size_t total = 0;
-    const std::string bytes = Pattern(3000);
+    const std::string bytes = Pattern(Bulk(300'000) / 100);
     for (int i = 0; i < 100; ++i) {
       const absl::StatusOr<size_t> took =
           a().WriteSome(bytes, absl::Milliseconds(1));
@@ -241,7 +240,7 @@ TEST_P(FlowConformance, EveryMethodAtOnceEndedByClose) {
     Background<bool> d1([&] { return loop(d, 5); });
     Background<bool> d2([&] { return loop(d, 3); });
     // Some traffic first, however the threads are scheduled.
-    while (c.GetStats().bytes_written < 1000 && !c1.done() && !c2.done()) {
+    while (c.GetStats().bytes_written < 100 && !c1.done() && !c2.done()) {
       std::this_thread::yield();
     }
     EXPECT_THAT(c.Close(), IsOk());
@@ -258,7 +257,8 @@ TEST_P(FlowConformance, CloseRacingTrafficLeavesAPrefix) {
     auto pair = MakePair();
     Flow& c = pair.first;
     Flow& d = pair.second;
-    const std::string bytes = Pattern(100'000, static_cast<uint64_t>(round));
+    const std::string bytes =
+        Pattern(Bulk(100'000), static_cast<uint64_t>(round));
     Background<absl::Status> write([&] {
       for (size_t at = 0; at < bytes.size(); at += 1000) {
         const absl::Status s =
@@ -268,7 +268,8 @@ TEST_P(FlowConformance, CloseRacingTrafficLeavesAPrefix) {
       return absl::OkStatus();
     });
     std::string got =
-        ReadExactly(d, static_cast<size_t>(round) * 5000).value_or("");
+        ReadExactly(d, bytes.size() / 20 * static_cast<size_t>(round))
+            .value_or("");
     EXPECT_THAT(c.Close(), IsOk());
     const absl::Status wrote = write.Get();
     EXPECT_TRUE(wrote.ok() || flow::IsClosedLocally(wrote)) << wrote;
@@ -276,7 +277,7 @@ TEST_P(FlowConformance, CloseRacingTrafficLeavesAPrefix) {
     ASSERT_THAT(rest, IsOk());
     got += *rest;
     EXPECT_TRUE(absl::string_view(bytes).substr(0, got.size()) == got);
-    if (wrote.ok()) EXPECT_EQ(got.size(), bytes.size());
+    EXPECT_TRUE(!wrote.ok() || got.size() == bytes.size());
   }
 }
 
@@ -284,6 +285,8 @@ TEST_P(FlowConformance, CloseRacingTrafficLeavesAPrefix) {
 TEST_P(FlowConformance, StatsCountWhatWentThrough) {
   EXPECT_EQ(a().GetStats().bytes_written, 0u);
   EXPECT_EQ(b().GetStats().reading, flow::Activity::kIdle);
+  Background<absl::StatusOr<std::string>> received(
+      [this] { return ReadExactly(b(), 12); });
   ASSERT_THAT(a().Write("four", kLong), IsOk());
   ASSERT_THAT(a().Writev({"fi", "ve!"}, kLong), IsOk());
   size_t some = 0;
@@ -293,7 +296,7 @@ TEST_P(FlowConformance, StatsCountWhatWentThrough) {
     ASSERT_THAT(took, IsOk());
     some += *took;
   }
-  ASSERT_THAT(ReadExactly(b(), 12), IsOkAndHolds("fourfive!six"));
+  ASSERT_THAT(received.Get(), IsOkAndHolds("fourfive!six"));
   const flow::Stats wrote = a().GetStats();
   const flow::Stats read = b().GetStats();
   EXPECT_EQ(wrote.bytes_written, 12u);
@@ -326,7 +329,7 @@ void ExpectSpeaks(const Flow& flow, const absl::Status& s,
 
 TEST_P(FlowConformance, ErrorsNameOperationAndEnds) {
   EXPECT_FALSE(a().ToString().empty());
-  ASSERT_THAT(a().Write("secret", kLong), IsOk());
+  EXPECT_THAT(Exchange(a(), b(), "secret"), IsOk());
   const flow::Limits past = absl::InfinitePast();
   ExpectSpeaks(b(), b().Read(past).status(), "read");
   ExpectSpeaks(a(), a().Write("secret", past), "write");
