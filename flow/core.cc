@@ -305,6 +305,7 @@ absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
   if (answer == Answer::kTry) {
     // Nobody is inside, and nobody comes in any more.
     transport = std::move(transport_);
+    released_.store(true, std::memory_order_release);
     absl::MutexLock lock(&mu_);
     close_done_ = true;
   }

@@ -119,6 +119,8 @@ class Core {
   absl::StatusOr<std::unique_ptr<Transport>> Release(
       absl::string_view operation);
 
+  bool released() const { return released_.load(std::memory_order_acquire); }
+
   // The status of the first end of a side.
   absl::Status ReadError() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status WriteError() ABSL_LOCKS_EXCLUDED(mu_);
@@ -221,6 +223,7 @@ class Core {
   const bool can_read_;
   const bool can_write_;
   const bool can_release_fd_;
+  std::atomic<bool> released_{false};
   const absl::string_view read_name_;
 
   std::atomic<uint64_t> bytes_read_{0};

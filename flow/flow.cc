@@ -52,6 +52,10 @@ Flow::~Flow() {
   if (core_ != nullptr) core_->DropHandle();
 }
 
+Flow::operator bool() const {
+  return core_ != nullptr && !core_->released();
+}
+
 absl::StatusOr<OrEof<Buffer>> Flow::Read(const Limits& limits) {
   if (core_ == nullptr) return NoFlow("read");
   return internal::ReadFresh(*core_, limits);

@@ -187,7 +187,7 @@ class Flow {
   // ------------------------------------------------ What it is. Never blocks.
 
   // True unless default-constructed, moved-from or released.
-  explicit operator bool() const { return core_ != nullptr; }
+  explicit operator bool() const;
 
   // Both ends, as they were when the flow was made.
   Endpoint local() const;
