@@ -45,7 +45,8 @@
 //   is left; no way around it is known that leaves a foreign description alone.
 // - Whoever else holds an adopted pipe's description could clear O_NONBLOCK on
 //   it; for sockets that does no harm.
-// - A pipe whose writer is in packet mode (pipe2(2), O_DIRECT) drops what a short
+// - A pipe whose writer is in packet mode (pipe2(2), O_DIRECT) drops what a
+// short
 //   read leaves of a packet, which its read end can't tell: no byte stream.
 // - While a flow borrows a FIFO by an own description, the FIFO has one more
 //   reader or writer.
