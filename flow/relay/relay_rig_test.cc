@@ -8,17 +8,23 @@
 #include "flow/net/listener.h"
 #include "flow/or_eof.h"
 #include "flow/testing/memory_pair.h"
+#include "gtest/gtest.h"
 
 namespace flow_testing {
 namespace {
 
+// The value, or a test failure that says why there is none.
+template <typename T>
+T ValueOf(absl::StatusOr<T> value) {
+  EXPECT_TRUE(value.ok()) << value.status();
+  return value.ok() ? *std::move(value) : T();
+}
+
 std::pair<flow::Flow, flow::Flow> TcpPair() {
-  absl::StatusOr<flow::Listener> listener = flow::Listen("tcp:127.0.0.1:0");
-  if (!listener.ok()) return {};
-  absl::StatusOr<flow::Flow> near = flow::Dial(listener->address());
-  absl::StatusOr<flow::Flow> far = listener->Accept();
-  if (!near.ok() || !far.ok()) return {};
-  return {*std::move(near), *std::move(far)};
+  flow::Listener listener = ValueOf(flow::Listen("tcp:127.0.0.1:0"));
+  flow::Flow near = ValueOf(flow::Dial(listener.address()));
+  flow::Flow far = ValueOf(listener.Accept());
+  return {std::move(near), std::move(far)};
 }
 
 }  // namespace
@@ -28,7 +34,7 @@ PairKind MemoryKind() {
 }
 PairKind TcpKind() { return {"tcp", TcpPair}; }
 PairKind UnixKind() {
-  return {"unix", [] { return *flow::SocketPair(); }};
+  return {"unix", [] { return ValueOf(flow::SocketPair()); }};
 }
 
 std::string Pattern(size_t size, uint64_t seed) {

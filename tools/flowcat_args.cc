@@ -1,0 +1,142 @@
+#include "tools/flowcat_args.h"
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "flow/net/address.h"
+
+namespace flow_tools {
+namespace {
+
+// A message must stay readable whatever is typed.
+std::string Quoted(absl::string_view text) {
+  constexpr size_t kMaxShown = 200;
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxShown)),
+                      text.size() > kMaxShown ? "..." : "", "\"");
+}
+
+absl::Status Bad(absl::string_view what, absl::string_view text,
+                 absl::string_view why) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " ", Quoted(text), ": ", why));
+}
+
+absl::CommandLineFlag* FindFlag(absl::string_view name) {
+  return absl::FindCommandLineFlag(absl::StrReplaceAll(name, {{"-", "_"}}));
+}
+
+// "--name", "--name=value", "--noname"; `next` is the word after it, and is
+// taken (true in `took_next`) if the flag needs a value and has none.
+absl::Status SetFlag(absl::string_view word, const char* next,
+                     bool* took_next) {
+  absl::string_view name = absl::StripPrefix(word, "--");
+  std::string value;
+  const size_t equals = name.find('=');
+  const bool has_value = equals != absl::string_view::npos;
+  if (has_value) {
+    value = std::string(name.substr(equals + 1));
+    name = name.substr(0, equals);
+  }
+  absl::CommandLineFlag* flag = FindFlag(name);
+  if (flag == nullptr && !has_value && absl::ConsumePrefix(&name, "no")) {
+    flag = FindFlag(name);
+    if (flag != nullptr && !flag->IsOfType<bool>()) flag = nullptr;
+    value = "false";
+  } else if (flag != nullptr && !has_value) {
+    *took_next = !flag->IsOfType<bool>();
+    if (*took_next && next == nullptr)
+      return Bad("flag", word, "needs a value");
+    value = *took_next ? next : "true";
+  }
+  if (flag == nullptr) return Bad("unknown flag", word, "see --help");
+  std::string why;
+  if (!flag->ParseFrom(value, &why)) {
+    return Bad("bad value", value,
+               absl::StrCat("of flag --", name, why.empty() ? "" : ": ", why));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<End> ParseEnd(absl::string_view text) {
+  End end;
+  end.name = absl::CHexEscape(text);
+  if (text == "-") return end;
+  end.kind = End::Kind::kDial;
+  absl::string_view rest = text;
+  if (absl::ConsumePrefix(&rest, "tcp-listen:")) {
+    end.kind = End::Kind::kListen;
+    end.address = absl::StrCat("tcp:", rest);
+  } else if (absl::ConsumePrefix(&rest, "unix-listen:")) {
+    end.kind = End::Kind::kListen;
+    end.address = absl::StrCat("unix:", rest);
+  } else if (absl::StartsWith(text, "tcp:") ||
+             absl::StartsWith(text, "unix:")) {
+    end.address = std::string(text);
+  } else {
+    return Bad("bad address", text,
+               "expected tcp:HOST:PORT, tcp-listen:HOST:PORT, unix:PATH, "
+               "unix-listen:PATH or -");
+  }
+  const absl::StatusOr<flow::Address> address = flow::ParseAddress(end.address);
+  if (address.ok()) {
+    if (end.kind == End::Kind::kDial && address->numeric_port() == 0 &&
+        address->scheme == flow::Address::Scheme::kTcp) {
+      return Bad("bad address", text, "nobody can be reached at port 0");
+    }
+    return end;
+  }
+  if (end.kind == End::Kind::kDial) return address.status();
+  // It complains of the address without "-listen": say what was typed, too.
+  return absl::InvalidArgumentError(
+      absl::StrCat("in ", Quoted(text), ": ", address.status().message()));
+}
+
+absl::StatusOr<std::pair<End, End>> ParseEnds(
+    absl::Span<const std::string> words) {
+  if (words.size() != 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected two ends, FROM and TO, but got ", words.size(),
+                     words.empty() ? "" : ", the last of them ",
+                     words.empty() ? "" : Quoted(words.back())));
+  }
+  absl::StatusOr<End> from = ParseEnd(words[0]);
+  if (!from.ok()) return from.status();
+  absl::StatusOr<End> to = ParseEnd(words[1]);
+  if (!to.ok()) return to.status();
+  if (from->kind == End::Kind::kStdio && to->kind == End::Kind::kStdio) {
+    return absl::InvalidArgumentError(
+        "\"-\" twice: standard input and output are one end");
+  }
+  return std::make_pair(*std::move(from), *std::move(to));
+}
+
+absl::StatusOr<std::vector<std::string>> ParseFlags(
+    absl::Span<const char* const> args) {
+  std::vector<std::string> words;
+  bool only_words = false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const absl::string_view word = args[i];
+    if (only_words || word == "-" || !absl::StartsWith(word, "-")) {
+      words.emplace_back(word);
+    } else if (word == "--") {
+      only_words = true;
+    } else if (!absl::StartsWith(word, "--")) {
+      return Bad("unknown flag", word, "flags begin with two dashes");
+    } else {
+      bool took_next = false;
+      const char* next = i + 1 < args.size() ? args[i + 1] : nullptr;
+      const absl::Status set = SetFlag(word, next, &took_next);
+      if (!set.ok()) return set;
+      if (took_next) ++i;
+    }
+  }
+  return words;
+}
+
+}  // namespace flow_tools
