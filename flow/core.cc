@@ -338,6 +338,12 @@ std::string Core::Describe() const {
   return absl::StrCat("flow ", EndpointPair(local_, peer_));
 }
 
+std::string Core::ToString() const {
+  return absl::StrCat(Describe(), state().closed() ? ", closed, " : ", open, ",
+                      bytes_read_.load(std::memory_order_relaxed), " B in, ",
+                      bytes_written_.load(std::memory_order_relaxed), " B out");
+}
+
 int Core::NativeHandle() {
   if (EnterUnheld() != Answer::kTry) {
     Unpin();

@@ -137,6 +137,8 @@ class Core {
   int NativeHandle();
   // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
   std::string Describe() const;
+  // That, whether it is closed, and the bytes that have moved.
+  std::string ToString() const;
 
   // ---- Statistics. Each direction's are written by its holder alone.
   void CountRead(size_t bytes) {

@@ -52,9 +52,7 @@ Flow::~Flow() {
   if (core_ != nullptr) core_->DropHandle();
 }
 
-Flow::operator bool() const {
-  return core_ != nullptr && !core_->released();
-}
+Flow::operator bool() const { return core_ != nullptr && !core_->released(); }
 
 absl::StatusOr<OrEof<Buffer>> Flow::Read(const Limits& limits) {
   if (core_ == nullptr) return NoFlow("read");
@@ -137,11 +135,7 @@ int Flow::native_handle() const {
 }
 
 std::string Flow::ToString() const {
-  if (core_ == nullptr) return "no flow";
-  const Stats stats = core_->GetStats();
-  return absl::StrCat(
-      core_->Describe(), core_->state().closed() ? ", closed, " : ", open, ",
-      stats.bytes_read, " B in, ", stats.bytes_written, " B out");
+  return core_ == nullptr ? "no flow" : core_->ToString();
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> Flow::ReleaseTransport() {

@@ -93,6 +93,8 @@
 
 namespace flow {
 
+class AsyncFlow;
+
 namespace internal {
 class Core;
 }  // namespace internal
@@ -229,6 +231,8 @@ class Flow {
   Syscalls* syscalls() const;
 
  private:
+  friend class AsyncFlow;
+
   internal::Core* core_ = nullptr;
 };
 

@@ -29,20 +29,23 @@ absl::StatusOr<OrEof<T>> EndingOf(const Call& call) {
 
 }  // namespace
 
+absl::StatusOr<OrEof<size_t>> LookForRead(Core& core, size_t size,
+                                          const Limits& limits) {
+  Call call(core, Role::kRead, limits, core.read_name());
+  if (!call.Look()) return EndingOf<size_t>(call);
+  if (size > 0) return BadSpan(size);
+  return OrEof<size_t>(size_t{0});
+}
+
 absl::StatusOr<OrEof<size_t>> ReadInto(Core& core, absl::Span<char> into,
                                        const Limits& limits) {
-  Call call(core, Role::kRead, limits, core.read_name());
-  if (into.empty()) {
-    if (!call.Look()) return EndingOf<size_t>(call);
-    return OrEof<size_t>(size_t{0});
-  }
-  if (!call.Begin()) return EndingOf<size_t>(call);
-  if (into.data() == nullptr ||
+  if (into.empty() || into.data() == nullptr ||
       into.size() > std::numeric_limits<ssize_t>::max()) {
-    return BadSpan(into.size());
+    return LookForRead(core, into.size(), limits);
   }
+  Call call(core, Role::kRead, limits, core.read_name());
   ReadJob job(into);
-  if (!call.Run(job)) return EndingOf<size_t>(call);
+  if (!call.Begin() || !call.Run(job)) return EndingOf<size_t>(call);
   return OrEof<size_t>(job.got());
 }
 

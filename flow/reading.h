@@ -18,6 +18,11 @@
 namespace flow {
 namespace internal {
 
+// ReadInto of nothing, or of a span that can't be read into, `size` long: what
+// the state and the limits say, then what is wrong about the span.
+absl::StatusOr<OrEof<size_t>> LookForRead(Core& core, size_t size,
+                                          const Limits& limits);
+
 absl::StatusOr<OrEof<size_t>> ReadInto(Core& core, absl::Span<char> into,
                                        const Limits& limits);
 absl::StatusOr<OrEof<Buffer>> ReadFresh(Core& core, const Limits& limits);

@@ -1,7 +1,5 @@
 #include "flow/shutting.h"
 
-#include <cstdint>
-
 #include "absl/cleanup/cleanup.h"
 #include "flow/call.h"
 #include "flow/job.h"
@@ -12,10 +10,6 @@ namespace internal {
 namespace {
 
 constexpr char kShutdown[] = "shutdown";
-
-// What closing the flow below a layer waits for at most (DESIGN: section 3).
-constexpr absl::Duration kBelowWait = absl::Seconds(1);
-constexpr uint64_t kBelowBytes = 1 << 20;
 
 absl::Status ShutWrite(Core& core, const Limits& limits) {
   Call call(core, Role::kShutdown, limits, kShutdown);
@@ -39,17 +33,21 @@ absl::Status Drain(Core& core, bool below, uint64_t at_most,
 // what the peer still sends is read and dropped for a while, since closing on
 // unread bytes would reset what the peer has yet to read.
 void CloseBelow(Core& core, const Limits& limits) {
-  if (core.EnterUnheld() != Answer::kTry) return core.Unpin();
-  const absl::Cleanup leave = [&core] { core.LeaveUnheld(); };
   if (core.state().read_end() == ReadEnd::kOpen) {
     const Limits bounded = limits.Within(core.sys()->Now() + kBelowWait);
     // Whatever it meets, the flow below is over.
     Drain(core, /*below=*/true, kBelowBytes, bounded).IgnoreError();
   }
-  core.Retire();
+  RetireLayer(core);
 }
 
 }  // namespace
+
+void RetireLayer(Core& core) {
+  if (core.EnterUnheld() != Answer::kTry) return core.Unpin();
+  core.Retire();
+  core.LeaveUnheld();
+}
 
 absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits) {
   core.Pin();

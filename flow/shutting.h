@@ -6,13 +6,24 @@
 #ifndef FLOW_SHUTTING_H_
 #define FLOW_SHUTTING_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "flow/core.h"
 #include "flow/limits.h"
 #include "flow/transport.h"
 
 namespace flow {
 namespace internal {
+
+// What closing the flow below a layer waits for at most (DESIGN: section 3).
+inline constexpr absl::Duration kBelowWait = absl::Seconds(1);
+inline constexpr uint64_t kBelowBytes = 1 << 20;
+
+// A layer whose both sides are shut: the transport, and with it the flow below,
+// is closed as soon as nobody is inside.
+void RetireLayer(Core& core);
 
 absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits);
 absl::Status CloseGracefully(Core& core, const Limits& limits);

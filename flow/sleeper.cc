@@ -201,6 +201,11 @@ absl::Status LimitStatus(Woke woke, absl::string_view operation,
       detail.kind = ErrorKind::kCancelled;
       what = "() cancelled by its token";
       break;
+    case Woke::kStopped:
+      code = absl::StatusCode::kCancelled;
+      detail.kind = ErrorKind::kCancelled;
+      what = "() cancelled: its AsyncContext was destroyed";
+      break;
     case Woke::kInvalid:
       return InvalidArgument(absl::StrCat(
           operation, "() refused: stall_timeout must be more than 0"));

@@ -46,6 +46,7 @@ enum class Woke : uint8_t {
   kStalled,    // no progress for `stall_timeout`
   kCancelled,  // the token
   kInvalid,    // `stall_timeout` <= 0 (from Check alone)
+  kStopped,    // the AsyncContext of a parked call was destroyed
 };
 
 class Sleeper {

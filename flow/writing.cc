@@ -42,12 +42,6 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status RunLongWrite(Call& call, Pieces& pieces) {
   return RunWrite(call, pieces, absl::MakeSpan(space));
 }
 
-// Writing nothing: the state's answer, without waiting for a turn.
-absl::Status WriteNothing(Core& core, const Limits& limits) {
-  Call call(core, Role::kWrite, limits, kWrite);
-  return call.Look() ? absl::OkStatus() : call.status();
-}
-
 }  // namespace
 
 absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
@@ -79,6 +73,11 @@ absl::Status SealedStatus(const Turn& turn) {
       absl::StrCat("write() refused: an earlier write was cut by its limit; ",
                    turn.Context()),
       detail);
+}
+
+absl::Status WriteNothing(Core& core, const Limits& limits) {
+  Call call(core, Role::kWrite, limits, kWrite);
+  return call.Look() ? absl::OkStatus() : call.status();
 }
 
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,

@@ -27,6 +27,10 @@ absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
 // What later writes are told after a limit has cut `turn` in the middle.
 absl::Status SealedStatus(const Turn& turn);
 
+// Writing nothing: what the state and the limits say, without waiting for a
+// turn.
+absl::Status WriteNothing(Core& core, const Limits& limits);
+
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits);
 absl::Status WriteCord(Core& core, const absl::Cord& cord,

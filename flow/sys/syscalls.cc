@@ -1,6 +1,7 @@
 #include "flow/sys/syscalls.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -83,6 +84,30 @@ int Syscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {
   return ::poll(fds, count, timeout_ms);
 }
 int Syscalls::Eventfd() { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+#ifdef __linux__
+int Syscalls::EpollCreate() { return ::epoll_create1(EPOLL_CLOEXEC); }
+int Syscalls::EpollCtl(int epoll, int operation, int fd, epoll_event* event) {
+  return ::epoll_ctl(epoll, operation, fd, event);
+}
+int Syscalls::EpollWait(int epoll, epoll_event* events, int count,
+                        int timeout_ms) {
+  return ::epoll_wait(epoll, events, count, timeout_ms);
+}
+#else
+int Syscalls::EpollCreate() {
+  errno = ENOSYS;
+  return -1;
+}
+int Syscalls::EpollCtl(int, int, int, epoll_event*) {
+  errno = ENOSYS;
+  return -1;
+}
+int Syscalls::EpollWait(int, epoll_event*, int, int) {
+  errno = ENOSYS;
+  return -1;
+}
+#endif
 
 int Syscalls::Open(const char* path, int flags, mode_t mode) {
   return ::open(path, flags | O_CLOEXEC, mode);

@@ -28,6 +28,8 @@
 
 #include "flow/sys/mono_time.h"
 
+struct epoll_event;
+
 namespace flow {
 
 class Syscalls {
@@ -60,6 +62,12 @@ class Syscalls {
   virtual int Poll(pollfd* fds, nfds_t count, int timeout_ms);
   // eventfd(2), close-on-exec and non-blocking.
   virtual int Eventfd();
+  // epoll(7), close-on-exec; ENOSYS where there is none. Only flow/poll_set.cc
+  // calls these.
+  virtual int EpollCreate();
+  virtual int EpollCtl(int epoll, int operation, int fd, epoll_event* event);
+  virtual int EpollWait(int epoll, epoll_event* events, int count,
+                        int timeout_ms);
 
   // --- Making and ending descriptors. All are born close-on-exec.
   virtual int Open(const char* path, int flags, mode_t mode);

@@ -1,0 +1,67 @@
+// File: async_context.h
+//
+// AsyncContext: what the futures of many flows share: a poller, and an executor
+// for callbacks.
+//
+//   flow::ThreadPool pool(2);
+//   flow::AsyncContext context(pool);
+//   auto f = flow::AsyncFlow::From(*flow::Dial("tcp:localhost:7"), context);
+//
+// - Threads: one, the poller's, made by the constructor and named
+// "flow-poller".
+//   It waits for all parked operations (epoll, and one poll(2) over all where
+//   there is none), tries them again, and makes their futures ready.
+// - Order: per flow and direction first in, first out; no flow can keep others
+//   waiting, since a turn is bounded.
+// - Destruction: operations that wait end with CANCELLED (a Write that is cut
+// in
+//   the middle seals its side); the destructor waits until their futures are
+//   ready, and for the poller's thread unless that is the calling one. The
+//   flows live on: their operations are then refused with FAILED_PRECONDITION,
+//   but for Close.
+// - Must not run on the poller's thread: callbacks that block, if the executor
+// is
+//   inline.
+//
+// In a forked child there is no poller: operations are refused with
+// FAILED_PRECONDITION, and the destructor touches nothing of the parent's.
+
+#ifndef FLOW_ASYNC_CONTEXT_H_
+#define FLOW_ASYNC_CONTEXT_H_
+
+#include <memory>
+
+#include "flow/executor.h"
+#include "flow/sys/syscalls.h"
+
+namespace flow {
+
+namespace internal {
+class Poller;
+}  // namespace internal
+
+class AsyncContext {
+ public:
+  // Callbacks run through `executor`, which must outlive this object. `sys`
+  // makes the waits; null is the real kernel; it must outlive all flows.
+  explicit AsyncContext(Executor& executor, Syscalls* sys = nullptr);
+
+  // Callbacks run on the poller's thread.
+  AsyncContext();
+
+  ~AsyncContext();
+  AsyncContext(const AsyncContext&) = delete;
+  AsyncContext& operator=(const AsyncContext&) = delete;
+
+  Executor& executor() const { return *executor_; }
+  const std::shared_ptr<internal::Poller>& poller() const { return poller_; }
+
+ private:
+  InlineExecutor inline_;
+  Executor* const executor_;
+  const std::shared_ptr<internal::Poller> poller_;
+};
+
+}  // namespace flow
+
+#endif  // FLOW_ASYNC_CONTEXT_H_

@@ -1,0 +1,108 @@
+#include "flow/async_jobs.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace flow {
+namespace internal {
+namespace {
+
+// As long as a blocking Close waits (flow/core.cc).
+constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
+
+std::unique_ptr<Pieces> PiecesOf(const OwnedBytes& bytes) {
+  if (!bytes.cord.empty()) return std::make_unique<CordPieces>(bytes.cord);
+  return std::make_unique<ViewPieces>(bytes.views);
+}
+
+}  // namespace
+
+Job& AsyncRead::job() {
+  job_.set_hint(flow().core().read_hint());
+  return job_;
+}
+
+void AsyncRead::Deliver(bool done) {
+  if (done) return std::move(sink_)(OrEof<Buffer>(std::move(job_.buffer())));
+  if (at_eof()) return std::move(sink_)(OrEof<Buffer>(Eof{}));
+  std::move(sink_)(status());
+}
+
+void AsyncReadInto::Deliver(bool done) {
+  if (done) return std::move(sink_)(OrEof<size_t>(job_.got()));
+  if (at_eof()) return std::move(sink_)(OrEof<size_t>(Eof{}));
+  std::move(sink_)(status());
+}
+
+void OwnedBytes::ViewStrings() { views.assign(strings.begin(), strings.end()); }
+
+uint64_t OwnedBytes::size() const {
+  uint64_t size = cord.size();
+  for (const absl::string_view view : views) size += view.size();
+  return size;
+}
+
+AsyncWrite::AsyncWrite(std::shared_ptr<AsyncCore> flow,
+                       std::unique_ptr<OwnedBytes> bytes, const Limits& limits,
+                       Sink<absl::Status> sink)
+    : AsyncOp(std::move(flow), Role::kWrite, limits, "write", bytes->size()),
+      bytes_(std::move(bytes)),
+      pieces_(PiecesOf(*bytes_)),
+      space_(bytes_->cord.empty() ? std::min(bytes_->views.size(), kMaxIovecs)
+                                  : kMaxIovecs / 16),
+      job_(std::make_unique<WriteJob>(*pieces_, absl::MakeSpan(space_))),
+      sink_(std::move(sink)) {}
+
+void AsyncWrite::Deliver(bool done) {
+  std::move(sink_)(done ? absl::OkStatus() : status());
+}
+
+void AsyncShutdown::Deliver(bool done) {
+  // It is as the caller wants it, or there is nothing to be done any more.
+  std::move(sink_)(done || is_shut() ? absl::OkStatus() : status());
+}
+
+void AsyncDrain::Deliver(bool done) {
+  std::move(sink_)(done || at_eof() ? absl::OkStatus() : status());
+}
+
+AsyncClose::AsyncClose(std::shared_ptr<AsyncCore> flow, Sink<absl::Status> sink)
+    : flow_(std::move(flow)),
+      sink_(std::move(sink)),
+      give_up_(flow_->core().sys()->Now() + kCloseWait) {}
+
+void AsyncClose::Start(std::shared_ptr<AsyncCore> flow, bool abort,
+                       Sink<absl::Status> sink) {
+  if (flow->poller().in_forked_child()) {
+    // Destroying the handle closes the descriptors, and nothing else is
+    // allowed.
+    return std::move(sink)(absl::OkStatus());
+  }
+  flow->core().StartClose(abort);
+  const std::optional<absl::Status> result = flow->core().CloseResult();
+  if (result.has_value() || flow->poller().stopping()) {
+    return std::move(sink)(result.value_or(absl::OkStatus()));
+  }
+  auto* const op = new AsyncClose(std::move(flow), std::move(sink));
+  op->flow_->CountOutstanding(1);
+  op->flow_->poller().CountLive(1);
+  op->flow_->poller().MakeReady(*op);
+}
+
+void AsyncClose::OnReady() {
+  const uint64_t seq = flow_->core().signal().seq();
+  const std::optional<absl::Status> result = flow_->core().CloseResult();
+  if (!result.has_value() && !flow_->poller().stopping() &&
+      flow_->core().sys()->Now() < give_up_) {
+    return flow_->poller().Park(
+        *this, flow_->parked(), Wait(), nullptr, give_up_,
+        [this, seq] { return flow_->core().signal().seq() != seq; });
+  }
+  flow_->CountOutstanding(-1);
+  flow_->poller().CountLive(-1);
+  std::move(sink_)(result.value_or(absl::OkStatus()));
+  delete this;
+}
+
+}  // namespace internal
+}  // namespace flow
