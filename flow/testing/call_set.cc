@@ -11,39 +11,24 @@ namespace {
 
 // In the order of Call.
 constexpr absl::string_view kNames[] = {
-    "read",
-    "readv",
-    "preadv2",
-    "recv",
-    "recvmsg",
-    "write",
-    "writev",
-    "pwritev2",
-    "send",
-    "sendmsg",
-    "poll",
-    "eventfd",
-    "open",
-    "pipe2",
-    "socket",
-    "socketpair",
-    "accept4",
-    "close",
-    "bind",
-    "listen",
-    "connect",
-    "shutdown",
-    "getsockname",
-    "getpeername",
-    "getsockopt",
-    "setsockopt",
-    "fcntl",
-    "fstat",
-    "lstat",
-    "isatty",
-    "ioctl(TIOCGPTN)",
-    "unlink",
-    "getaddrinfo",
+    "read",          "readv",
+    "preadv2",       "recv",
+    "recvmsg",       "write",
+    "writev",        "pwritev2",
+    "send",          "sendmsg",
+    "poll",          "eventfd",
+    "epoll_create1", "epoll_ctl",
+    "epoll_wait",    "open",
+    "pipe2",         "socket",
+    "socketpair",    "accept4",
+    "close",         "bind",
+    "listen",        "connect",
+    "shutdown",      "getsockname",
+    "getpeername",   "getsockopt",
+    "setsockopt",    "fcntl",
+    "fstat",         "lstat",
+    "isatty",        "ioctl(TIOCGPTN)",
+    "unlink",        "getaddrinfo",
 };
 static_assert(ABSL_ARRAYSIZE(kNames) == kCallCount, "one name for each call");
 
@@ -124,15 +109,16 @@ CallSet CallSet::AllButEventfd() { return All() - CallSet{Call::kEventfd}; }
 const std::vector<int>& ErrnosOf(Call call) {
   if (CallSet::Reading().contains(call)) return ReadErrnos();
   if (CallSet::Writing().contains(call)) return WriteErrnos();
-  const CallSet making = {Call::kEventfd, Call::kOpen, Call::kPipe,
-                          Call::kSocket, Call::kSocketpair};
+  const CallSet making = {Call::kEventfd, Call::kEpollCreate,
+                          Call::kOpen,    Call::kPipe,
+                          Call::kSocket,  Call::kSocketpair};
   if (making.contains(call)) return MakingErrnos();
   if (call == Call::kAccept) return AcceptErrnos();
   if (call == Call::kConnect) return ConnectErrnos();
   if (call == Call::kBind || call == Call::kListen) return BindErrnos();
   if (call == Call::kClose) return CloseErrnos();
   if (call == Call::kShutdown) return ShutdownErrnos();
-  if (call == Call::kPoll) return PollErrnos();
+  if (call == Call::kPoll || call == Call::kEpollWait) return PollErrnos();
   return AskingErrnos();
 }
 

@@ -37,6 +37,9 @@ enum class Call : uint8_t {
   // Waiting.
   kPoll,
   kEventfd,
+  kEpollCreate,
+  kEpollCtl,
+  kEpollWait,
   // Making and ending descriptors.
   kOpen,
   kPipe,

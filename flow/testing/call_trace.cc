@@ -16,8 +16,9 @@ bool MakesFd(const Request& request) {
   if (request.call == Call::kFcntl) {
     return request.command == F_DUPFD || request.command == F_DUPFD_CLOEXEC;
   }
-  return request.call == Call::kEventfd || request.call == Call::kOpen ||
-         request.call == Call::kSocket || request.call == Call::kAccept;
+  return request.call == Call::kEventfd || request.call == Call::kEpollCreate ||
+         request.call == Call::kOpen || request.call == Call::kSocket ||
+         request.call == Call::kAccept;
 }
 
 std::string EventNames(int events) {

@@ -21,7 +21,9 @@ CallSet Watched(const FaultOptions& options) {
 }
 
 bool CanBeInterrupted(const Request& request) {
-  if (request.call == Call::kPoll) return request.timeout_ms != 0;
+  if (request.call == Call::kPoll || request.call == Call::kEpollWait) {
+    return request.timeout_ms != 0;
+  }
   return CallSet::Moving().contains(request.call) ||
          request.call == Call::kAccept || request.call == Call::kConnect;
 }

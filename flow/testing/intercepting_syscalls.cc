@@ -180,6 +180,24 @@ int InterceptingSyscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {
 int InterceptingSyscalls::Eventfd() {
   return Simple(Call::kEventfd, -1, [&] { return base_->Eventfd(); });
 }
+int InterceptingSyscalls::EpollCreate() {
+  return Simple(Call::kEpollCreate, -1, [&] { return base_->EpollCreate(); });
+}
+int InterceptingSyscalls::EpollCtl(int epoll, int operation, int fd,
+                                   epoll_event* event) {
+  return Simple(Call::kEpollCtl, fd,
+                [&] { return base_->EpollCtl(epoll, operation, fd, event); });
+}
+int InterceptingSyscalls::EpollWait(int epoll, epoll_event* events, int count,
+                                    int timeout_ms) {
+  Request request;
+  request.call = Call::kEpollWait;
+  request.fd = epoll;
+  request.timeout_ms = timeout_ms;
+  return static_cast<int>(OnCall(request, [&](size_t) -> int64_t {
+    return base_->EpollWait(epoll, events, count, timeout_ms);
+  }));
+}
 
 int InterceptingSyscalls::Open(const char* path, int flags, mode_t mode) {
   return Simple(Call::kOpen, -1,

@@ -71,6 +71,10 @@ class InterceptingSyscalls : public flow::Syscalls {
 
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override;
   int Eventfd() override;
+  int EpollCreate() override;
+  int EpollCtl(int epoll, int operation, int fd, epoll_event* event) override;
+  int EpollWait(int epoll, epoll_event* events, int count,
+                int timeout_ms) override;
 
   int Open(const char* path, int flags, mode_t mode) override;
   int Pipe(int fds[2], int flags) override;

@@ -35,6 +35,13 @@ bool IsReady(std::vector<pollfd> watched) {
   return Kernel()->Poll(watched.data(), watched.size(), /*timeout_ms=*/0) != 0;
 }
 
+// Rounded up; 0 if `due` has passed.
+int MillisecondsUntil(flow::MonoTime due, flow::MonoTime now) {
+  const absl::Duration left = std::max(
+      absl::Ceil(due - now, absl::Milliseconds(1)), absl::ZeroDuration());
+  return static_cast<int>(left / absl::Milliseconds(1));
+}
+
 std::string Offset(flow::MonoTime when, flow::MonoTime start) {
   return when.is_never()
              ? "never"
@@ -101,6 +108,22 @@ int SimSyscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {
     // Asked to look again, and nothing is ready: say so.
     changed_.SignalAll();
     JumpIfAllSleep();
+  }
+}
+
+int SimSyscalls::EpollWait(int epoll, epoll_event* events, int count,
+                           int timeout_ms) {
+  const flow::MonoTime due =
+      timeout_ms < 0 ? flow::kNever : Now() + absl::Milliseconds(timeout_ms);
+  for (;;) {
+    int ready = Kernel()->EpollWait(epoll, events, count, /*timeout_ms=*/0);
+    if (ready != 0 || timeout_ms == 0) return ready;
+    // An epoll descriptor is readable when it has events. If another thread
+    // takes them first, the sleep goes on with what is left of it.
+    const int left = timeout_ms < 0 ? -1 : MillisecondsUntil(due, Now());
+    pollfd p = {epoll, POLLIN, 0};
+    ready = Poll(&p, 1, left);
+    if (ready <= 0) return ready;
   }
 }
 

@@ -98,6 +98,9 @@ class SimSyscalls : public flow::Syscalls {
 
   // As the kernel's, but for the time-out, which is simulated.
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override;
+  // Likewise; inside it a thread sleeps on the epoll descriptor.
+  int EpollWait(int epoll, epoll_event* events, int count,
+                int timeout_ms) override;
 
   // Waits until at least `n` threads sleep: they are inside Poll, their time
   // has not come, and none of their descriptors is ready. If that does not
@@ -111,7 +114,7 @@ class SimSyscalls : public flow::Syscalls {
   // there is none.
   flow::MonoTime next_wake() const;
 
-  // How often Poll was called, for tests of "no spin" (P4).
+  // How often Poll was called, also by EpollWait, for tests of "no spin" (P4).
   int64_t poll_calls() const { return polls_.load(std::memory_order_relaxed); }
 
   // "SimSyscalls at +1.5s; sleepers: [fds 7, until +60s] [fds 8, never]".

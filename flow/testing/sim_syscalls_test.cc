@@ -1,6 +1,7 @@
 #include "flow/testing/sim_syscalls.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 
 #include <atomic>
 #include <string>
@@ -203,6 +204,23 @@ TEST(SimSyscallsTest, RealDeadlinesHavePassedOnThisClock) {
   EXPECT_LT(flow::MonoTime::In(absl::Hours(24 * 365)), sim.Now());
   EXPECT_EQ(sim.In(absl::Seconds(5)) - sim.Now(), absl::Seconds(5));
   EXPECT_EQ(sim.CoarseNow(), sim.Now());
+}
+
+// P3: an epoll set waits on simulated time like a poll.
+TEST(SimSyscallsTest, EpollWaitsOnSimulatedTime) {
+  SimSyscalls sim;
+  sim.AutoAdvance(1);
+  TestPipe pipe;
+  flow::UniqueFd epoll(sim.EpollCreate());
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  ASSERT_EQ(
+      sim.EpollCtl(epoll.get(), EPOLL_CTL_ADD, pipe.read_end.get(), &event), 0);
+  EXPECT_EQ(sim.EpollWait(epoll.get(), &event, 1, 60'000), 0);
+  EXPECT_EQ(sim.elapsed(), absl::Minutes(1));
+  pipe.Fill();
+  EXPECT_EQ(sim.EpollWait(epoll.get(), &event, 1, 60'000), 1);
+  EXPECT_EQ(sim.elapsed(), absl::Minutes(1));
 }
 
 // Time never goes back.
