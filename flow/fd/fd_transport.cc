@@ -107,7 +107,14 @@ Attempt FdTransport::TryPeerEnd(PeerEnd at_least) {
   if (!HasPeer(in_.facts.kind) && !(two_ && HasPeer(out_.facts.kind))) {
     return Transport::TryPeerEnd(at_least);
   }
-  if (two_ && at_least == PeerEnd::kGone) return PeerGone();
+  if (two_ && at_least == PeerEnd::kGone) {
+    // A file takes bytes for as long as there is room, whoever else has gone:
+    // `echo | flowcat - tcp:... > file`.
+    if (can_write() && !HasPeer(out_.facts.kind)) {
+      return Transport::TryPeerEnd(at_least);
+    }
+    return PeerGone();
+  }
   // Who sends is at the end that is read; a flow that can't be read, or reads a
   // file, has only the other.
   const bool at_out = two_ && (!HasPeer(in_.facts.kind) || !can_read());

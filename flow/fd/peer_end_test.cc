@@ -1,6 +1,7 @@
 // What WaitPeerEnd knows of peers behind fds, and that it neither guesses nor
 // spins (P1, P4).
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -132,6 +133,18 @@ TEST_F(PeerEndTest, PipesTellWhoIsLeft) {
   ExpectQuiet(*f, PeerEnd::kGone);
   out.first.reset();
   EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kGone), IsOkAndHolds(PeerEnd::kGone));
+}
+
+// A file still takes what comes, though nobody writes to the pipe any more.
+TEST_F(PeerEndTest, FileToWriteToIsNeverGone) {
+  RawPair in = RawPipe();
+  in.second.reset();
+  const flow::UniqueFd file(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  absl::StatusOr<Flow> f = Borrow(in.first.get(), file.get());
+  ASSERT_THAT(f, IsOk());
+  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kGone),
+              StatusIs(StatusCode::kUnimplemented));
+  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kFinished), IsOk());
 }
 
 TEST_F(PeerEndTest, WatcherDoesNotKeepAnOwnedPipeOpen) {  // P5
