@@ -79,7 +79,12 @@ absl::StatusOr<UniqueFd> ConnectTo(Syscalls* sys, const SocketAddress& to,
   Sleeper sleeper(sys, limits, nullptr);
   absl::Duration backoff = absl::Microseconds(500);
   for (;;) {
+    // In this order: a token that was cancelled before is seen by the check,
+    // one that is cancelled after it ends the sleep.
     sleeper.Arm();
+    if (const Woke passed = sleeper.Check(); passed != Woke::kRetry) {
+      return LimitStatus(passed, kOperation, where, 0);
+    }
     // After a wait this asks what came of it: 0 or EISCONN if it is connected,
     // EALREADY if not yet.
     if (sys->Connect(fd.get(), to.generic(), to.length) == 0) return fd;

@@ -143,7 +143,12 @@ absl::StatusOr<Addresses> LookUpElsewhere(std::shared_ptr<LookUp> look_up,
   }
   Sleeper sleeper(look_up->sys, limits, nullptr);
   for (;;) {
+    // In this order: a token that was cancelled before is seen by the check,
+    // one that is cancelled after it ends the sleep.
     sleeper.Arm();
+    if (const Woke passed = sleeper.Check(); passed != Woke::kRetry) {
+      return LimitStatus(passed, kOperation, address.ToString(), 0);
+    }
     const uint64_t seq = look_up->done.seq();
     {
       absl::MutexLock lock(&look_up->mu);

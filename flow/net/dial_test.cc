@@ -1,0 +1,343 @@
+// Dial: it reaches who listens, ends in time, says why not, and leaves nothing
+// open (P3, P5, P7; cases D.23, K.66, L.74, M.80).
+
+#include "flow/net/dial.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "flow/fd/raw_fds_for_test.h"
+#include "flow/net/listener.h"
+#include "flow/status.h"
+#include "flow/testing/matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace flow_testing {
+namespace {
+
+using absl::StatusCode;
+using flow::Dial;
+using flow::Flow;
+using flow::Listener;
+using flow::NetOptions;
+using flow::UniqueFd;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+NetOptions With(flow::Syscalls* sys) {
+  NetOptions options;
+  options.sys = sys;
+  return options;
+}
+
+// A port on which nobody listens, for as long as the result lives.
+std::pair<UniqueFd, std::string> DeadAddress() {
+  UniqueFd bound(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(bind(bound.get(), generic, length), 0);
+  EXPECT_EQ(getsockname(bound.get(), generic, &length), 0);
+  return {std::move(bound),
+          absl::StrCat("tcp:127.0.0.1:", ntohs(address.sin_port))};
+}
+
+// Names resolve to what the test says.
+class FakeNames : public flow::Syscalls {
+ public:
+  int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
+                  addrinfo** result) override {
+    if ((hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
+    asked = absl::StrCat(node, "/", service);
+    const size_t count = addresses.size();
+    auto* const list = new addrinfo[count]();
+    for (size_t i = 0; i < count; ++i) {
+      list[i].ai_addr = reinterpret_cast<sockaddr*>(&addresses[i]);
+      list[i].ai_addrlen = sizeof(sockaddr_in);
+      list[i].ai_next = i + 1 < count ? &list[i + 1] : nullptr;
+    }
+    *result = list;
+    return 0;
+  }
+  void FreeAddrInfo(addrinfo* result) override { delete[] result; }
+
+  void Add(const std::string& tcp_address) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<uint16_t>(
+        std::stoi(tcp_address.substr(tcp_address.rfind(':') + 1))));
+    addresses.push_back(address);
+  }
+
+  std::vector<sockaddr_in> addresses;
+  std::string asked;
+};
+
+TEST(DialTest, ReachesAListenerOverTcpAndUnix) {
+  ShortTempDir dir;
+  for (const std::string& where :
+       {std::string("tcp:127.0.0.1:0"), "unix:" + dir.Path("s")}) {
+    absl::StatusOr<Listener> listener = flow::Listen(where);
+    ASSERT_THAT(listener, IsOk());
+    absl::StatusOr<Flow> client = Dial(listener->address());
+    ASSERT_THAT(client, IsOk());
+    absl::StatusOr<Flow> server = listener->Accept();
+    ASSERT_THAT(server, IsOk());
+    EXPECT_THAT(client->Write("ping"), IsOk());
+    EXPECT_THAT(server->Read(), IsData("ping"));
+    EXPECT_THAT(server->Write("pong"), IsOk());
+    EXPECT_THAT(client->Read(), IsData("pong"));
+    EXPECT_EQ(client->peer(), server->local());
+    EXPECT_EQ(client->local(), server->peer());
+    // M.80, and non-blocking on both sides.
+    for (const Flow* f : {&*client, &*server}) {
+      EXPECT_TRUE(FdFlags(f->native_handle()) & FD_CLOEXEC);
+      EXPECT_TRUE(StatusFlags(f->native_handle()) & O_NONBLOCK);
+    }
+  }
+}
+
+TEST(DialTest, RefusedIsUnavailableAndLeavesNothingOpen) {  // L.74, D.23
+  auto [bound, address] = DeadAddress();
+  const int before = CountOpenFds();
+  for (int i = 0; i < 2000; ++i) {
+    const absl::StatusOr<Flow> f = Dial(address);
+    ASSERT_THAT(f, StatusIs(StatusCode::kUnavailable, HasSubstr("refused")));
+    ASSERT_EQ(flow::ErrnoOf(f.status()), ECONNREFUSED);
+  }
+  EXPECT_LE(CountOpenFds(), before + 1);  // one: the thread's alarm clock
+}
+
+TEST(DialTest, MissingPathIsNotFound) {  // K.66
+  ShortTempDir dir;
+  EXPECT_THAT(Dial("unix:" + dir.Path("none")),
+              StatusIs(StatusCode::kNotFound, HasSubstr("none")));
+}
+
+TEST(DialTest, PathOf107BytesWorks) {  // K.66
+  ShortTempDir dir;
+  std::string path = dir.Path("");
+  path.append(107 - path.size(), 'x');
+  absl::StatusOr<Listener> listener = flow::Listen("unix:" + path);
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_THAT(Dial("unix:" + path), IsOk());
+  EXPECT_THAT(Dial("unix:" + path + "x"),
+              StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(DialTest, PortZeroIsInvalidArgument) {
+  EXPECT_THAT(Dial("tcp:127.0.0.1:0"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("port 0")));
+}
+
+TEST(DialTest, PassedLimitsAreToldBeforeAnythingIsTried) {
+  auto [bound, address] = DeadAddress();
+  EXPECT_THAT(Dial(address, absl::ZeroDuration()),
+              AllOf(StatusIs(StatusCode::kDeadlineExceeded),
+                    IsKind(flow::ErrorKind::kDeadline)));
+  flow::CancelSource stop;
+  stop.Cancel();
+  EXPECT_THAT(Dial(address, stop.token()), StatusIs(StatusCode::kCancelled));
+}
+
+// A full backlog is a black hole that needs no network: Linux drops the SYN,
+// and a unix connect says EAGAIN.
+class BlackHole {
+ public:
+  explicit BlackHole(int family, const std::string& path = "") {
+    fd_ = UniqueFd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage storage = {};
+    storage.ss_family = static_cast<sa_family_t>(family);
+    socklen_t length = sizeof(sockaddr_in);
+    if (family == AF_UNIX) {
+      std::memcpy(reinterpret_cast<sockaddr_un*>(&storage)->sun_path,
+                  path.c_str(), path.size() + 1);
+      length = sizeof(sockaddr_un);
+      address_ = "unix:" + path;
+    } else {
+      reinterpret_cast<sockaddr_in*>(&storage)->sin_addr.s_addr =
+          htonl(INADDR_LOOPBACK);
+    }
+    auto* const generic = reinterpret_cast<sockaddr*>(&storage);
+    EXPECT_EQ(bind(fd_.get(), generic, length), 0);
+    EXPECT_EQ(listen(fd_.get(), 0), 0);
+    length = sizeof(storage);
+    EXPECT_EQ(getsockname(fd_.get(), generic, &length), 0);
+    if (family == AF_INET) {
+      address_ = absl::StrCat(
+          "tcp:127.0.0.1:",
+          ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port));
+    }
+    for (int i = 0; i < 3; ++i) {
+      queued_.emplace_back(socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0));
+      connect(queued_.back().get(), generic, length);
+    }
+  }
+  const std::string& address() const { return address_; }
+  int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+  std::string address_;
+  std::vector<UniqueFd> queued_;
+};
+
+TEST(DialTest, BlackHoleEndsAtTheDeadlineAndByTheToken) {  // L.74, H.46
+  ShortTempDir dir;
+  for (const int family : {AF_INET, AF_UNIX}) {
+    const BlackHole hole(family, dir.Path("hole"));
+    const int before = CountOpenFds();
+    const flow::MonoTime start = flow::MonoTime::Now();
+    EXPECT_THAT(Dial(hole.address(), absl::Milliseconds(200)),
+                StatusIs(StatusCode::kDeadlineExceeded));
+    EXPECT_GE(flow::MonoTime::Now() - start, absl::Milliseconds(200));
+    flow::CancelSource stop;
+    std::thread canceller([&] { stop.Cancel(); });
+    EXPECT_THAT(Dial(hole.address(), stop.token()),
+                StatusIs(StatusCode::kCancelled));
+    canceller.join();
+    EXPECT_LE(CountOpenFds(), before + 1);
+  }
+}
+
+TEST(DialTest, FullUnixQueueIsWaitedOut) {  // P7
+  ShortTempDir dir;
+  const BlackHole hole(AF_UNIX, dir.Path("hole"));
+  // Makes room once Dial has been turned away.
+  class Draining : public flow::Syscalls {
+   public:
+    explicit Draining(int fd) : fd_(fd) {}
+    int Connect(int fd, const sockaddr* address, socklen_t length) override {
+      const int result = Syscalls::Connect(fd, address, length);
+      const int error = errno;
+      if (result != 0 && ++refused == 3) {
+        UniqueFd(accept(fd_, nullptr, nullptr)).reset();
+      }
+      errno = error;
+      return result;
+    }
+    int refused = 0;
+
+   private:
+    const int fd_;
+  };
+  Draining sys(hole.fd());
+  EXPECT_THAT(Dial(hole.address(), absl::Seconds(20), With(&sys)), IsOk());
+  EXPECT_EQ(sys.refused, 3);
+}
+
+TEST(DialTest, DeadFirstAddressDoesNotHideAGoodSecond) {  // L.74
+  auto [bound, dead] = DeadAddress();
+  absl::StatusOr<Listener> listener = flow::Listen("tcp:127.0.0.1:0");
+  ASSERT_THAT(listener, IsOk());
+  FakeNames names;
+  names.Add(dead);
+  names.Add(listener->address());
+  absl::StatusOr<Flow> f = Dial("tcp:server.test:echo", {}, With(&names));
+  ASSERT_THAT(f, IsOk());
+  EXPECT_EQ(names.asked, "server.test/echo");
+  EXPECT_EQ(f->peer().port(), listener->port());
+}
+
+TEST(DialTest, EveryAddressIsInTheMessageWhenAllFail) {
+  auto [one, first] = DeadAddress();
+  auto [two, second] = DeadAddress();
+  FakeNames names;
+  names.Add(first);
+  names.Add(second);
+  EXPECT_THAT(
+      Dial("tcp:server.test:1", {}, With(&names)),
+      StatusIs(StatusCode::kUnavailable,
+               AllOf(HasSubstr(first.substr(4)), HasSubstr(second.substr(4)),
+                     HasSubstr("server.test"))));
+}
+
+TEST(DialTest, UnknownNameIsUnavailable) {
+  EXPECT_THAT(
+      Dial("tcp:no-such-host.invalid:80", absl::Seconds(20)),
+      StatusIs(StatusCode::kUnavailable, HasSubstr("no-such-host.invalid")));
+}
+
+TEST(DialTest, StuckResolverDoesNotMakeDialLate) {  // P3
+  class Stuck : public FakeNames {
+   public:
+    int GetAddrInfo(const char* node, const char* service,
+                    const addrinfo* hints, addrinfo** result) override {
+      if ((hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
+      asked_now.Notify();
+      go_on.WaitForNotification();
+      return FakeNames::GetAddrInfo(node, service, hints, result);
+    }
+    void FreeAddrInfo(addrinfo* result) override {
+      FakeNames::FreeAddrInfo(result);
+      freed.Notify();
+    }
+    absl::Notification asked_now, go_on, freed;
+  };
+  Stuck names;
+  names.Add(":1");
+  flow::CancelSource stop;
+  std::thread canceller([&] {
+    names.asked_now.WaitForNotification();
+    stop.Cancel();
+  });
+  EXPECT_THAT(Dial("tcp:stuck.test:1", stop.token(), With(&names)),
+              StatusIs(StatusCode::kCancelled));
+  canceller.join();
+  names.go_on.Notify();
+  names.freed.WaitForNotification();  // what was left behind ends by itself
+}
+
+TEST(DialTest, NeverConnectedToItself) {
+  // A socket that is bound to the port it connects to meets itself (tcp(7)).
+  class BindsFirst : public flow::Syscalls {
+   public:
+    int Connect(int fd, const sockaddr* address, socklen_t length) override {
+      bind(fd, address, length);
+      return Syscalls::Connect(fd, address, length);
+    }
+  };
+  std::string address;
+  {
+    auto [bound, dead] = DeadAddress();
+    address = dead;
+  }
+  BindsFirst sys;
+  EXPECT_THAT(Dial(address, {}, With(&sys)),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("to itself")));
+}
+
+TEST(DialTest, FailureOfAnyCallLeavesNothingOpen) {  // P5
+  class NoSockets : public flow::Syscalls {
+   public:
+    int Socket(int, int, int) override {
+      errno = EMFILE;
+      return -1;
+    }
+  };
+  NoSockets sys;
+  EXPECT_THAT(Dial("tcp:127.0.0.1:1", {}, With(&sys)),
+              StatusIs(StatusCode::kResourceExhausted));
+}
+
+}  // namespace
+}  // namespace flow_testing
