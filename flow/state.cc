@@ -41,11 +41,16 @@ Answer FlowState::Ask(Role role) const {
 Answer FlowState::AskRead() const {
   if (closed() || lingering()) return Answer::kClosed;
   if (read_shut()) return Answer::kEof;
-  return AskDrain();
+  return AskReadEnd();
 }
 
 Answer FlowState::AskDrain() const {
-  if (closed()) return Answer::kClosed;
+  // A layer that is retired may have lost its transport already.
+  if (closed() || retired()) return Answer::kClosed;
+  return AskReadEnd();
+}
+
+Answer FlowState::AskReadEnd() const {
   switch (read_end()) {
     case ReadEnd::kOpen:
     case ReadEnd::kDraining:

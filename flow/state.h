@@ -17,37 +17,60 @@
 //   write side   own shutdown (no -> shutting -> shut) + the first end:
 //                open -> closed by peer | error | sealed
 //                open -> unsettled -> closed by peer | error
+//                sealed -> closed by peer | error, by a Shutdown that fails
 //
 // What a call that begins is told. Checks go from left to right; the first that
-// holds is the answer (the same grid stands in state_test.cc):
+// holds is the answer (state_test.cc has the same grids, and compares).
 //
-// |          | closed | own shutdown   | open | unsettled | draining | eof |
-// peer refuses | error | sealed |
-// |----------|--------|----------------|------|-----------|----------|-----|--------------|-------|--------|
-// | kRead    | Closed | Eof            | Try  | Settle    | Try      | Eof | -
-// | Error | -      | | kDrain   | Closed | -              | Try  | Settle    |
-// Try      | Eof | -            | Error | -      | | kWrite   | Closed | Shut
-// | Try  | Settle    | -        | -   | Error        | Error | Sealed | |
-// kShutdown| Closed | Shut; shutting:| Try  | Settle    | -        | -   | Shut
-// | Shut  | Try    | |          |        | goes on as open|      |           |
-// |     | (now shut)   |       |        |
+// clang-format off
+// | role       | closed | lingering | shut | shutting | open | unsettled | draining | eof | refused | error | sealed |
+// |------------|--------|-----------|------|----------|------|-----------|----------|-----|---------|-------|--------|
+// | kRead      | Closed | Closed    | Eof  | -        | Try  | Settle    | Try      | Eof | -       | Error | -      |
+// | kDrain     | Closed | Try       | Try  | -        | Try  | Settle    | Try      | Eof | -       | Error | -      |
+// | kWrite     | Closed | Closed    | Shut | Shut     | Try  | Settle    | -        | -   | Error   | Error | Sealed |
+// | kShutdown  | Closed | Try       | Shut | Try      | Try  | Settle    | -        | -   | Shut    | Shut  | Try    |
+// | (shutting) | Closed | Try       | Shut | Try      | Try  | Settle    | -        | -   | Error   | Error | Try    |
+// clang-format on
 //
-// (kDrain is CloseGracefully, which reads what is left, after it has taken the
-// read side from everybody else. kShutdown of a side that fails while it is
-// shutting answers Error, once.)
+// (kDrain reads what is left: CloseGracefully, after it has taken the read side
+// from everybody else, "lingering"; and a layer both of whose sides are shut,
+// until it is retired: then Closed. "refused" is WriteEnd::kClosedByPeer. The
+// last row is a Shutdown that goes on where another was cut: bytes that were to
+// be flushed are lost, which is said once.)
 //
-// What one try changes. "other" is the other side:
+// What the end of a try does to its own side and to the other; a side that has
+// ended stays as it is:
 //
-// | tried        | own side, if open             | other side, if open |
-// |--------------|-------------------------------|------------------------------|
-// | kMoved       | -                             | - | | kWouldBlock  | -
-// (draining: error)           | -                            | | kEof (read)  |
-// eof; unsettled if a write is  | -                            | | | inside a
-// try (draining: error)|                              | | kPeerRefuses | closed
-// by peer; unsettled if a| -                            | |   (write)    | read
-// is inside a try          |                              | | kFailedSide  |
-// error                         | -                            | | kFailedFlow
-// | error                         | read: draining; write: error |
+// clang-format off
+// | a read's try | own: open | open, a write is in a try | draining | other: open |
+// |--------------|-----------|---------------------------|----------|-------------|
+// | kMoved       | open      | open                      | draining | open        |
+// | kWouldBlock  | open      | open                      | error    | open        |
+// | kEof         | eof       | unsettled                 | error    | open        |
+// | kPeerRefuses | error     | error                     | error    | open        |
+// | kFailedSide  | error     | error                     | error    | open        |
+// | kFailedFlow  | error     | error                     | error    | error       |
+//
+// | a write's try | own: open | open, a read is in a try | sealed  | other: open |
+// |---------------|-----------|--------------------------|---------|-------------|
+// | kMoved        | open      | open                     | sealed  | open        |
+// | kWouldBlock   | open      | open                     | sealed  | open        |
+// | kEof          | error     | error                    | error   | open        |
+// | kPeerRefuses  | refused   | unsettled                | refused | open        |
+// | kFailedSide   | error     | error                    | error   | open        |
+// | kFailedFlow   | error     | error                    | error   | draining    |
+//
+// | the try that settles | an unsettled read | an unsettled write |
+// |----------------------|-------------------|--------------------|
+// | kMoved               | eof               | refused            |
+// | kWouldBlock          | eof               | refused            |
+// | kEof                 | eof               | refused            |
+// | kPeerRefuses         | eof               | refused            |
+// | kFailedSide          | eof               | refused            |
+// | kFailedFlow          | error             | error              |
+// clang-format on
+//
+// (A sealed side is tried by Shutdown alone, to send the end mark.)
 //
 // Why "unsettled": the kernel reports a reset once, to whichever thread asks
 // first; the other then sees a clean 0, or EPIPE. With a reader and a writer in
@@ -97,7 +120,9 @@ enum class WriteEnd : uint8_t {
                   // end makes it kClosedByPeer or kError
   kClosedByPeer,  // the peer takes no more, having ended in order; final
   kError,         // final
-  kSealed,        // a limit cut a write in the middle; final
+  kSealed,        // a limit cut a write in the middle; final for writes, but
+                  // a Shutdown that can't send the end mark makes it one of
+                  // the two above
 };
 
 // This side's own Shutdown(kWrite).
@@ -279,6 +304,7 @@ class FlowState {
 
   Answer AskRead() const;
   Answer AskDrain() const;
+  Answer AskReadEnd() const;
   Answer AskWrite() const;
   Answer AskShutdown() const;
   void BeginTry(Role role, Answer answer);
