@@ -5,6 +5,7 @@ Usage: compile_commands.py AQUERY_JSON EXECUTION_ROOT > compile_commands.json
 """
 
 import json
+import os
 import re
 import sys
 
@@ -33,8 +34,10 @@ def main():
     for action in actions:
         command = arguments(action)
         source = command[command.index("-c") + 1] if "-c" in command else ""
-        # Headers have actions of their own (parse_headers).
-        if source.endswith(".cc") and not source.startswith(("external/", "bazel-out/")):
+        # Headers may have actions of their own; a file that a BUILD file names and
+        # nobody has written fails the build already.
+        ours = not source.startswith(("external/", "bazel-out/")) and os.path.isfile(source)
+        if ours and source.endswith(".cc"):
             commands[source] = command
     json.dump(
         [

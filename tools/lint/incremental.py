@@ -14,20 +14,25 @@ def contents(path):
         return file.read()
 
 
-def _closure(path, seen):
-    """The file and all headers of ours that it includes, directly or not."""
-    if path in seen or not os.path.isfile(path):
-        return seen
-    seen.add(path)
-    for name in re.findall(rb'^\s*#\s*include\s*"([^"]+)"', contents(path), re.MULTILINE):
-        _closure(name.decode(), seen)
+@functools.lru_cache(maxsize=None)
+def includes(path):
+    return [name.decode() for name in re.findall(rb'^\s*#\s*include\s*"([^"]+)"', contents(path), re.MULTILINE)]
+
+
+def closure(path, seen=None):
+    """The file and all that it includes, directly or not, as far as it is ours."""
+    seen = set() if seen is None else seen
+    if path not in seen and os.path.isfile(path):
+        seen.add(path)
+        for name in includes(path):
+            closure(name, seen)
     return seen
 
 
 def key(source, *inputs):
     """A name for `source` as it is now, with what it includes and other `inputs`."""
     digest = hashlib.sha256(repr(inputs).encode())
-    for path in sorted(_closure(source, set())):
+    for path in sorted(closure(source)):
         digest.update(hashlib.sha256(path.encode() + b"\0" + contents(path)).digest())
     return digest.hexdigest()
 
