@@ -12,6 +12,7 @@ bool Call::Begin() {
       turn_.GaveUp();
       return false;
     }
+    woke_ = Woke::kRetry;  // the turn has come, if only together with a limit
     sleeper_.Arm();
     turn_.Granted();
   }
