@@ -183,14 +183,16 @@ bool Core::WaitTurn(Role role, Sleeper& sleeper, Woke& woke) {
   if (Queue(&waiter, d)) return true;
   for (;;) {
     sleeper.Arm();
-    const uint64_t seq = waiter.signal.seq();
     const Answer now = state().Ask(role);
     // An ending that has come meanwhile need not wait for its turn; a Shutdown
     // does, since it has to be the one to say so.
     const bool ended = role == Role::kRead || role == Role::kWrite
                            ? now != Answer::kTry && now != Answer::kSettle
                            : now == Answer::kClosed;
-    woke = ended ? Woke::kRetry : sleeper.Sleep(Wait::For(&waiter.signal, seq));
+    // 0: the only notification of this signal is the grant, which may have come
+    // since Queue() let go of mu_.
+    woke = ended ? Woke::kRetry
+                 : sleeper.Sleep(Wait::For(&waiter.signal, /*seq=*/0));
     absl::MutexLock lock(&mu_);
     if (waiter.granted) return true;
     if (woke == Woke::kRetry && !ended) continue;
