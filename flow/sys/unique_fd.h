@@ -51,13 +51,14 @@ class UniqueFd {
   // error returns"), so a close is never tried again.
   int reset();
 
+  // close(fd) would close the number twice: this makes it not compile. Found by
+  // argument-dependent look-up alone, so that ::close stays what it is.
+  friend int close(const UniqueFd&) = delete;
+
  private:
   int fd_ = -1;
   Syscalls* sys_ = nullptr;
 };
-
-// close(fd.get()) would close the number twice: this makes it not compile.
-int close(const UniqueFd&) = delete;
 
 }  // namespace flow
 
