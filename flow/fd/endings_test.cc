@@ -111,7 +111,7 @@ TEST(EndingsTest, FdClosedBehindOurBackIsFailedPreconditionAtOnce) {  // C.16
 }
 
 TEST(EndingsTest, ShutdownDeliversAllBeforeTheEnd) {  // E.27
-  RawPair tcp = RawTcpPair(/*receive_buffer=*/8192);
+  RawPair tcp = RawTcpPair(/*buffer=*/8192);
   absl::StatusOr<Flow> f = Adopt(std::move(tcp.first));
   ASSERT_THAT(f, IsOk());
   const std::string bytes = Pattern(400000);
@@ -191,7 +191,7 @@ TEST(EndingsTest, ReaderWhoLeavesAfterTenBytesEndsTheWriter) {  // I.54
 }
 
 TEST(EndingsTest, CloseWithUnsentBytesDoesNotWaitForThePeer) {  // E.29
-  RawPair tcp = RawTcpPair(/*receive_buffer=*/8192);
+  RawPair tcp = RawTcpPair(/*buffer=*/8192);
   const linger ten_seconds = {1, 10};
   ASSERT_EQ(setsockopt(tcp.first.get(), SOL_SOCKET, SO_LINGER, &ten_seconds,
                        sizeof(ten_seconds)),

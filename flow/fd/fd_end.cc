@@ -76,11 +76,19 @@ FdEnd::Way FdEnd::WayFor(FdKind kind, bool owned) {
   return Way::kPollFirst;
 }
 
+SysCall FdEnd::CallFor(FdKind kind, bool for_writing) {
+  if (for_writing) {
+    return kind == FdKind::kTty ? SysCall::kTtyWrite : SysCall::kWrite;
+  }
+  return kind == FdKind::kPtyMaster ? SysCall::kPtyRead : SysCall::kRead;
+}
+
 FdEnd::FdEnd(Syscalls* sys, const FdFacts& facts, bool owned, bool for_writing,
              ErrorScope widest)
     : sys_(sys),
       facts_(facts),
       for_writing_(for_writing),
+      call_(CallFor(facts.kind, for_writing)),
       widest_(widest),
       way_(WayFor(facts.kind, owned)),
       fd_(facts.fd) {
@@ -182,8 +190,6 @@ ssize_t FdEnd::WriteOnce(absl::Span<const iovec> from) {
 }
 
 Attempt FdEnd::TryRead(absl::Span<const iovec> into) {
-  const SysCall call =
-      facts_.kind == FdKind::kPtyMaster ? SysCall::kPtyRead : SysCall::kRead;
   for (;;) {
     const ssize_t n = ReadOnce(into);
     if (n > 0) return Attempt::Transferred(static_cast<size_t>(n));
@@ -191,8 +197,8 @@ Attempt FdEnd::TryRead(absl::Span<const iovec> into) {
     const int error = errno;
     if (way_ == Way::kNoWait && NoWaitRefused(error)) {
       OpenOwnDescription();
-    } else if (TreatmentOf(call, error) != Treatment::kAgain) {
-      return AfterError(call, error);
+    } else if (TreatmentOf(call_, error) != Treatment::kAgain) {
+      return AfterError(error);
     }
   }
 }
@@ -209,8 +215,8 @@ Attempt FdEnd::TryWrite(absl::Span<const iovec> from) {
     const int error = n == 0 ? EAGAIN : errno;
     if (way_ == Way::kNoWait && NoWaitRefused(error)) {
       OpenOwnDescription();
-    } else if (TreatmentOf(SysCall::kWrite, error) != Treatment::kAgain) {
-      return AfterError(SysCall::kWrite, error);
+    } else if (TreatmentOf(call_, error) != Treatment::kAgain) {
+      return AfterError(error);
     }
   }
 }
@@ -234,12 +240,12 @@ Attempt FdEnd::AtZero() {
   return Attempt::Eof();
 }
 
-Attempt FdEnd::AfterError(SysCall call, int error) {
-  switch (TreatmentOf(call, error)) {
+Attempt FdEnd::AfterError(int error) {
+  switch (TreatmentOf(call_, error)) {
     case Treatment::kAgain:  // the caller's loop did that
     case Treatment::kWait:
       return Attempt::WouldBlock(
-          Wait::ForFd(fd_, call == SysCall::kWrite ? POLLOUT : POLLIN));
+          Wait::ForFd(fd_, for_writing_ ? POLLOUT : POLLIN));
     case Treatment::kShortage:
       // Readiness says nothing here: the socket has room, the machine has none.
       backoff_ms_ =
@@ -250,7 +256,9 @@ Attempt FdEnd::AfterError(SysCall call, int error) {
       return Attempt::WouldBlock(
           Wait::Until(sys_->Now() + absl::Milliseconds(backoff_ms_)));
     case Treatment::kEnd:
-      return Attempt::Eof();
+      return for_writing_ ? Attempt::Failed(ErrorKind::kClosedByPeer,
+                                            ErrorScope::kDirection)
+                          : Attempt::Eof();
     case Treatment::kDone:
     case Treatment::kFail:
       break;

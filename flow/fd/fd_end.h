@@ -65,6 +65,8 @@ class FdEnd {
     kPlain,        // nothing can, or need
   };
   static Way WayFor(FdKind kind, bool owned);
+  // What its calls are to the errno table.
+  static SysCall CallFor(FdKind kind, bool for_writing);
 
   // Opens the same pipe or terminal anew, non-blocking; else kPollFirst.
   void OpenOwnDescription();
@@ -74,11 +76,12 @@ class FdEnd {
   ssize_t WriteOnce(absl::Span<const iovec> from);
   // What a read of 0 bytes means here: Eof, or that there is nothing yet.
   Attempt AtZero();
-  Attempt AfterError(SysCall call, int error);
+  Attempt AfterError(int error);
 
   Syscalls* const sys_;
   const FdFacts facts_;
   const bool for_writing_;
+  const SysCall call_;
   const ErrorScope widest_;
   Way way_;
   uint8_t backoff_ms_ = 0;  // of the last shortage; 0: none since a success

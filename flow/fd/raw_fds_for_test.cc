@@ -30,13 +30,17 @@ RawPair RawSocketPair(int type) {
 
 RawPair RawSocketPair() { return RawSocketPair(SOCK_STREAM); }
 
-RawPair RawTcpPair(int receive_buffer) {
+RawPair RawTcpPair(int buffer) {
   UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
-  if (receive_buffer != 0) {
-    // Accepted sockets inherit it.
-    EXPECT_EQ(setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
-                         sizeof(receive_buffer)),
-              0);
+  UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
+  for (const int option : {SO_RCVBUF, SO_SNDBUF}) {
+    // Accepted sockets inherit them from the listener.
+    for (const UniqueFd* fd : {&listener, &client}) {
+      if (buffer == 0) continue;
+      EXPECT_EQ(
+          setsockopt(fd->get(), SOL_SOCKET, option, &buffer, sizeof(buffer)),
+          0);
+    }
   }
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -46,18 +50,19 @@ RawPair RawTcpPair(int receive_buffer) {
   EXPECT_EQ(bind(listener.get(), generic, length), 0);
   EXPECT_EQ(listen(listener.get(), 1), 0);
   EXPECT_EQ(getsockname(listener.get(), generic, &length), 0);
-  UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
   EXPECT_EQ(connect(client.get(), generic, length), 0);
   UniqueFd server(accept(listener.get(), nullptr, nullptr));
   EXPECT_TRUE(server.valid());
   return {std::move(client), std::move(server)};
 }
 
-RawPair RawPty() {
-  UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY));
+RawPair RawPty() { return RawPty(O_RDWR, O_RDWR); }
+
+RawPair RawPty(int master_mode, int slave_mode) {
+  UniqueFd master(posix_openpt(master_mode | O_NOCTTY));
   EXPECT_EQ(grantpt(master.get()), 0);
   EXPECT_EQ(unlockpt(master.get()), 0);
-  UniqueFd slave(open(ptsname(master.get()), O_RDWR | O_NOCTTY));
+  UniqueFd slave(open(ptsname(master.get()), slave_mode | O_NOCTTY));
   EXPECT_TRUE(slave.valid());
   termios mode;
   EXPECT_EQ(tcgetattr(slave.get(), &mode), 0);

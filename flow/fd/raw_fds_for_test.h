@@ -21,11 +21,12 @@ RawPair RawPipe(int flags = 0);
 // A unix socketpair of `type`.
 RawPair RawSocketPair(int type);
 RawPair RawSocketPair();
-// Two ends of a TCP connection over loopback: client, server. `receive_buffer`,
-// if not 0, is the server's SO_RCVBUF.
-RawPair RawTcpPair(int receive_buffer = 0);
+// Two ends of a TCP connection over loopback: client, server. `buffer`, if not
+// 0, is SO_RCVBUF and SO_SNDBUF of both, which the kernel then leaves alone.
+RawPair RawTcpPair(int buffer = 0);
 // A pseudo-terminal in raw mode, which nobody's session is attached to: master,
-// slave.
+// slave, opened with these modes.
+RawPair RawPty(int master_mode, int slave_mode);
 RawPair RawPty();
 
 // A folder in /tmp with a short name, removed with what is in it.

@@ -142,6 +142,11 @@ Treatment TreatmentOf(SysCall call, int error) {
                : Treatment::kWait;
   }
   switch (call) {
+    case SysCall::kTtyWrite:
+      // [run] A terminal that was hung up, since its master was closed, says
+      // EIO. The peer is gone, in order.
+      if (error == EIO) return Treatment::kEnd;
+      [[fallthrough]];
     case SysCall::kWrite:
       // send(2): "the output queue was full ... normally does not occur in
       // Linux", but does when the machine is short of buffers.

@@ -74,6 +74,7 @@ enum class SysCall : uint8_t {
   kRead,      // read, recv, ...
   kPtyRead,   // read from the master side of a pty
   kWrite,     // write, send, ...
+  kTtyWrite,  // write to a terminal
   kAccept,    // accept4
   kConnect,   // connect
   kShutdown,  // shutdown
