@@ -7,6 +7,7 @@
 # is missing fails the test: tools/peers installs them.
 set -euo pipefail
 
+# shellcheck disable=SC2034 # the tests use it
 flowcat=$PWD/${1:?the path of flowcat}
 # Not TEST_TMPDIR, which is too long for the path of a unix socket.
 work=$(mktemp -d /tmp/flowcat.XXXXXX)
@@ -77,6 +78,7 @@ address_of() {
 # python_server NAME CODE: a server in Python; CODE gets the connection as `c`.
 # Its port is then $port.
 python_server() {
+  # shellcheck disable=SC2001 # of each line
   start "$1" python3 -uc "
 import os, signal, socket, struct, sys, time
 s = socket.create_server(('127.0.0.1', 0))
