@@ -18,14 +18,16 @@ constexpr int64_t kMilli = 1'000'000;  // ns
 
 // The first part of a sleep, on the descriptor alone (sleeper.h says why).
 constexpr absl::Duration kAloneSlice = absl::Milliseconds(20);
-// How long a thread without an eventfd sleeps at most: 17 calls a second keep
-// both P3 (100 ms) and P4 (20 calls a second).
+// How often a thread without an eventfd looks up: 17 calls a second keep both
+// P3 (100 ms) and P4 (20 calls a second).
 constexpr absl::Duration kBlindSlice = absl::Milliseconds(60);
-// A descriptor that keeps being "ready" while tries find nothing is asked again
-// only after a pause: 1, 2, 4, ... ms, at last two calls (a poll and a try) in
-// 120 ms (P4).
-constexpr int kFutileAllowed = 3;
-constexpr absl::Duration kFutileMax = absl::Milliseconds(120);
+// A descriptor that is "ready" again and again while tries find nothing is
+// tried again only after a pause: 8, 64, 200, 200, ... ms. With two calls (a
+// poll and a try) for each that is 19 in the first second, and 10 in the next
+// (P4).
+constexpr int kFutileAllowed = 2;
+constexpr absl::Duration kFutileFirst = absl::Milliseconds(8);
+constexpr absl::Duration kFutileMax = absl::Milliseconds(200);
 // The coarse clock is at most 10 ms behind, so with more than this left it will
 // do.
 constexpr int64_t kCoarseEnough = 100 * kMilli;
@@ -98,9 +100,9 @@ Woke Sleeper::Sleep(const Wait& wait) {
   if (!Signalled(wait)) {
     bool ready = false;
     if (futile_ > kFutileAllowed) {
-      const int doublings = std::min(futile_ - kFutileAllowed - 1, 7);
+      const int times = std::min(futile_ - kFutileAllowed - 1, 2);
       const absl::Duration pause =
-          std::min(absl::Milliseconds(1 << doublings), kFutileMax);
+          std::min(kFutileFirst * (1 << (3 * times)), kFutileMax);
       Wait calm = wait;
       calm.fd = -1;
       SleepLinked(calm, std::min(until, sys_->Now() + pause));
@@ -151,8 +153,11 @@ bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
     const int n = sys_->Poll(fds, count, timeout);
     if (n > 0) return with_fd && fds[0].revents != 0;
     if (n == 0) {
-      if (blind || timeout != std::numeric_limits<int>::max()) return false;
-      continue;  // a timeout too long for poll: go on with what is left of it
+      // Only a slice is over, or a timeout too long for poll: on with what is
+      // left. No try is made for it.
+      const bool part = blind || timeout == std::numeric_limits<int>::max();
+      if (!part || Signalled(wait)) return false;
+      continue;
     }
     if (TreatmentOf(SysCall::kPoll, errno) == Treatment::kAgain) {
       // A signal handler ran. Whatever it changed is in the sequence numbers;

@@ -5,12 +5,14 @@
 // a limit means, and how a spin is prevented.
 //
 //   Sleeper sleeper(sys, limits, &owner_signal);
-//   if (Woke w = sleeper.Check(); w != Woke::kRetry) return LimitStatus(w,
-//   ...); for (;;) {
+//   Woke woke = sleeper.Check();
+//   if (woke != Woke::kRetry) return LimitStatus(woke, ...);
+//   for (;;) {
 //     sleeper.Arm();                       // before looking at the state
 //     Attempt a = transport->TryRead(...);
 //     if (!a.would_block()) break;
-//     if (Woke w = sleeper.Sleep(a.wait()); w != Woke::kRetry) ...
+//     woke = sleeper.Sleep(a.wait());
+//     if (woke != Woke::kRetry) ...
 //   }
 //
 // A sleep first polls the descriptor alone for at most 20 ms: most waits of a
@@ -19,7 +21,8 @@
 // signal, the token's and the transport's, and polled too; so Close and Cancel
 // come at most 20 ms late, and then at once. The slice is not shorter, since a
 // poll timeout of 1 or 2 ms reprograms the timer and made a ping-pong up to 2.7
-// times slower [run]. Where no eventfd can be had, sleeps are slices of 60 ms.
+// times slower [run]. Where no eventfd can be had, the thread looks up every 60
+// ms.
 //
 // Not thread-safe: lives on the stack of one call.
 
