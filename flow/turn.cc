@@ -53,6 +53,9 @@ Answer Turn::Look() {
 Answer Turn::Resume() { return answer_ = core_.Resume(role_); }
 
 Answer Turn::Record(const Attempt& attempt) {
+  if (attempt.eof() && direction() == Direction::kWrite) {
+    return Misbehaved("an end of stream that is no read's");
+  }
   return answer_ = core_.AfterTry(
              role_, Classify(attempt),
              attempt.failed() ? ErrorOf(attempt) : absl::OkStatus());
