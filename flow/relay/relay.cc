@@ -1,18 +1,22 @@
 #include "flow/relay/relay.h"
 
-#include <pthread.h>
 #include <signal.h>
 
+#include <cerrno>
+#include <utility>
+
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "flow/cancel.h"
-#include "flow/fd/sigpipe.h"
 #include "flow/relay/copier.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
+#include "flow/sys/own_thread.h"
 
 namespace flow {
 namespace {
@@ -29,26 +33,18 @@ bool FailedBecauseClosedHere(const CopyResult& result) {
          IsClosedLocally(result.write_status);
 }
 
-// One thread for the second direction. Not a std::thread, which throws where
-// the machine has none left.
-class SecondThread {
- public:
-  // 0 or an errno. Signals are for the threads of the user: all are blocked
-  // from the first instruction on.
-  int Start(void* (*main)(void*), void* argument) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread_, nullptr, main, argument);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return error;
-  }
-  void Join() { pthread_join(thread_, nullptr); }
-
- private:
-  pthread_t thread_ = {};
-};
+// Starts the thread of the second direction. Signals are for the threads of the
+// user: it inherits a mask that blocks all of them.
+bool StartWithoutSignals(OwnThread& thread,
+                         absl::AnyInvocable<void() &&> body) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const bool started = thread.Start("flow relay", std::move(body));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return started;
+}
 
 class Relaying {
  public:
@@ -74,7 +70,6 @@ class Relaying {
     absl::Status dst_gone;
   };
 
-  static void* SecondMain(void* self);
   void Go(Way& way, Way& other);
   // Settles how `way` ended; true: in order.
   bool Settle(Way& way, bool ok);
@@ -95,24 +90,20 @@ class Relaying {
 
 RelayResult Relaying::Run() {
   const MonoTime begin = a_to_b_.src.syscalls()->Now();
-  SecondThread second;
-  const int error = second.Start(&SecondMain, this);
-  if (error != 0) {
-    a_to_b_.result.read_status = ErrnoStatus(error, "pthread_create", "");
-    b_to_a_.result.cut = true;
-  } else {
+  OwnThread second;
+  if (StartWithoutSignals(second, [this] { Go(b_to_a_, a_to_b_); })) {
     Go(a_to_b_, b_to_a_);
-    second.Join();
+    second.JoinUnlessSelf();
+  } else {
+    a_to_b_.result.read_status =
+        MakeStatus(absl::StatusCode::kResourceExhausted,
+                   "the system has no thread for the second direction",
+                   {ErrorKind::kSystem, EAGAIN, "relay", "", "", 0});
+    b_to_a_.result.cut = true;
+    b_to_a_.result.read_status = a_to_b_.result.read_status;
   }
   return {a_to_b_.result, b_to_a_.result,
           a_to_b_.src.syscalls()->Now() - begin};
-}
-
-void* Relaying::SecondMain(void* self) {
-  Relaying& relaying = *static_cast<Relaying*>(self);
-  internal::BlockSigpipeInThisThread(relaying.b_to_a_.dst.syscalls());
-  relaying.Go(relaying.b_to_a_, relaying.a_to_b_);
-  return nullptr;
 }
 
 void Relaying::Go(Way& way, Way& other) {

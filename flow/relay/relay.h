@@ -47,7 +47,8 @@
 //   is freed within 100 ms.
 // - Memory: 64 KiB per direction, whatever the peers do.
 // - A Relay has one thread beside the caller's, which has ended when it
-//   returns; all signals are blocked in it. No signal is raised.
+//   returns; all signals are blocked in it. No signal is raised. Where the
+//   machine has no thread left: RESOURCE_EXHAUSTED, the flows are untouched.
 // - Nothing is thrown.
 // - Others may use the flows meanwhile (GetStats, Close: that ends the relay),
 //   but bytes that they read or write are missing or foreign to its peers.
