@@ -212,6 +212,7 @@ void Core::ShutRead() {
 }
 
 bool Core::Linger() {
+  if (!can_read_) return false;  // there is nothing that the peer could send
   const Step step = Apply([](FlowState s) { return s.Linger(); });
   if (step.wake) signal_.Notify();
   return step.answer == Answer::kTry;

@@ -84,7 +84,8 @@ class Core {
 
   // Shutdown(kRead). Any pinned caller.
   void ShutRead();
-  // CloseGracefully has the read side to itself from now on, if true.
+  // CloseGracefully has the read side to itself from now on, if true. Not if
+  // there is no read side.
   bool Linger();
   // A layer whose both sides are shut: the transport is closed as soon as
   // nobody is inside. By a caller who is.

@@ -103,9 +103,8 @@ Answer FlowState::AskShutdown() const {
 // What the answer to the holder of a direction does to the state.
 void FlowState::BeginTry(Role role, Answer answer) {
   SetTrying(DirectionOf(role), answer == Answer::kTry);
-  if (role != Role::kShutdown) return;
-  if (answer == Answer::kTry) SetWriteShut(WriteShut::kShutting);
-  if (answer == Answer::kShut || answer == Answer::kError) {
+  if (role == Role::kShutdown &&
+      (answer == Answer::kShut || answer == Answer::kError)) {
     SetWriteShut(WriteShut::kShut);
   }
 }
@@ -218,6 +217,10 @@ Step FlowState::AfterTry(Role role, Tried tried) const {
     RecordWrite(step, tried);
   }
   if (tried == Tried::kMoved) return step;  // what has moved is never lost
+  if (role == Role::kShutdown && write_shut() == WriteShut::kNo) {
+    step.next.SetWriteShut(WriteShut::kShutting);
+    step.wake |= queued(Direction::kWrite);  // writes are refused from now on
+  }
   step.answer = step.next.Ask(role);
   if (step.answer == Answer::kClosed) step.answer = Answer::kCancelled;
   if (step.answer == Answer::kTry) step.answer = Answer::kWait;

@@ -128,7 +128,7 @@ enum class WriteEnd : uint8_t {
 // This side's own Shutdown(kWrite).
 enum class WriteShut : uint8_t {
   kNo,
-  kShutting,  // begun; perhaps cut by a limit, then a later Shutdown goes on
+  kShutting,  // tried; if it is cut by a limit, a later Shutdown goes on
   kShut,      // done; final
 };
 

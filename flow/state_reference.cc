@@ -44,7 +44,6 @@ void ReferenceFlow::Begin(Person& person, Answer answer) {
                  : answer == Answer::kSettle ? Person::kSettling
                                              : Person::kDone;
   if (person.role != Role::kShutdown) return;
-  if (answer == Answer::kTry) write.shutting = true;
   if (answer == Answer::kShut || answer == Answer::kError) write.shut = true;
 }
 
@@ -137,6 +136,11 @@ Expected ReferenceFlow::AfterTry(int person, Tried tried) {
   }
   p.where = Person::kAsleep;
   if (tried == Tried::kMoved) return out;
+  if (p.role == Role::kShutdown && !write.shut && !write.shutting) {
+    // It has been tried, so writes are refused from now on, also in the queue.
+    write.shutting = true;
+    if (Called(Direction::kWrite)) out.wake = true;
+  }
   out.answer = Ask(p.role);
   if (out.answer == Answer::kTry) {
     out.answer = Answer::kWait;

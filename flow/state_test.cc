@@ -279,6 +279,21 @@ TEST(FlowStateTest, WhatStandsFurtherLeftInTheGridWins) {
   }
 }
 
+// limits.h: "a call that has moved nothing when a limit hits has done nothing":
+// a Shutdown that was never tried leaves the side open.
+TEST(FlowStateTest, ASideIsShuttingOnceItsShutdownHasBeenTried) {
+  const FlowState begun = Open().Enter(Role::kShutdown).next;
+  EXPECT_EQ(begun.write_shut(), WriteShut::kNo);
+  EXPECT_EQ(begun.Leave(kW).next.Ask(Role::kWrite), Answer::kTry);
+  const FlowState queued = begun.Enter(Role::kWrite).next;
+  for (const FlowState s : {begun, queued}) {
+    const Step tried = s.AfterTry(Role::kShutdown, Tried::kWouldBlock);
+    EXPECT_EQ(tried.next.write_shut(), WriteShut::kShutting);
+    EXPECT_EQ(tried.next.Ask(Role::kWrite), Answer::kShut);
+    EXPECT_EQ(tried.wake, s.queued(kW)) << "queued writes are refused at once";
+  }
+}
+
 TEST(FlowStateTest, ARetiredFlowDrainsNoMore) {
   const FlowState s = ShutWrite(Open()).ShutRead().next.Leave(kR).next;
   const FlowState retired = s.EnterUnheld().next.Retire().next;
