@@ -131,21 +131,20 @@ absl::Status FlowConformance::End(flow::Flow& flow) {
 absl::Status FlowConformance::Clog(flow::Flow& writer) {
   if (target().clog != nullptr) return target().clog(writer);
   const std::string block = conformance::Pattern(1 << 16);
-  // A kernel may move bytes on from one queue to the next for a while, and take
-  // a single byte where it takes no block; and on a busy machine a limit may
-  // pass before the call has begun. So it is full once neither goes, twice.
-  for (int quiet = 0; quiet < 2; ++quiet) {
-    for (const size_t size : {block.size(), size_t{1}}) {
-      for (;;) {
-        const absl::StatusOr<size_t> took = writer.WriteSome(
-            absl::string_view(block).substr(0, size), absl::Milliseconds(40));
-        if (absl::IsDeadlineExceeded(took.status())) break;
-        if (!took.ok()) return took.status();
-        quiet = 0;
-      }
-    }
+  for (;;) {
+    const absl::StatusOr<size_t> took =
+        writer.WriteSome(block, absl::Milliseconds(20));
+    if (absl::IsDeadlineExceeded(took.status())) return absl::OkStatus();
+    if (!took.ok()) return took.status();
   }
-  return absl::OkStatus();
+}
+
+absl::Status FlowConformance::UntilItBlocks(
+    const std::function<absl::Status()>& write) {
+  for (;;) {
+    const absl::Status s = write();
+    if (!s.ok()) return s;
+  }
 }
 
 }  // namespace flow_testing

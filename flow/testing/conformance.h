@@ -94,7 +94,7 @@ struct ConformanceTarget {
   size_t bulk = 3'000'017;
 
   // Fills the stream until WriteSome would block, without anybody reading.
-  // Empty: the suite does WriteSome until nothing has gone through for a while.
+  // Empty: the suite does WriteSome until nothing has gone through for 20 ms.
   std::function<absl::Status(flow::Flow& writer)> clog;
 };
 
@@ -139,8 +139,14 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
   // where only that is visible.
   absl::Status End(flow::Flow& flow);
 
-  // Fills the way from `writer` until it would block.
+  // Fills the way from `writer` until it would block. That may not last: a
+  // kernel goes on moving bytes from one queue to the next for a while, and
+  // takes a single byte where it takes no block.
   absl::Status Clog(flow::Flow& writer);
+
+  // Calls `write`, of a single byte with a limit, until it fails, as it must
+  // once the way is full for good.
+  absl::Status UntilItBlocks(const std::function<absl::Status()>& write);
 
  private:
   class Watchdog;

@@ -83,6 +83,11 @@ bool WaitUntilWriting(const flow::Flow& flow) {
   return YieldUntil([&flow] { return Asleep(flow.GetStats().writing); });
 }
 
+void WaitUntilWritingOr(const flow::Flow& flow,
+                        const std::function<bool()>& done) {
+  YieldUntil([&] { return done() || Asleep(flow.GetStats().writing); });
+}
+
 absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
                                         const flow::Limits& limits) {
   std::string bytes(size, '\0');

@@ -67,6 +67,13 @@ absl::Duration Lateness(flow::MonoTime due);
 bool WaitUntilReading(const flow::Flow& flow);
 bool WaitUntilWriting(const flow::Flow& flow);
 
+// The same for a write that may also go through: waits until it is asleep or
+// done.
+template <typename Call>
+void WaitUntilWritingOrDone(const flow::Flow& flow, const Call& call);
+void WaitUntilWritingOr(const flow::Flow& flow,
+                        const std::function<bool()>& done);
+
 // Reads exactly `size` bytes; less at Eof. The error of the Read otherwise.
 absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
                                         const flow::Limits& limits = kLong);
@@ -146,6 +153,11 @@ class Background {
 pid_t ThreadId();
 void WaitUntilThreadSleeps(const std::atomic<pid_t>& thread_id,
                            const absl::Notification& done);
+
+template <typename Call>
+void WaitUntilWritingOrDone(const flow::Flow& flow, const Call& call) {
+  WaitUntilWritingOr(flow, [&call] { return call.done(); });
+}
 
 template <typename T>
 void Background<T>::Run() {
