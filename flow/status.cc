@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -11,12 +12,13 @@ namespace flow {
 namespace {
 
 // The payload: "kind errno bytes operation\nlocal\npeer", text so that a
-// debugger or absl::Status::ToString() shows it readably. Names hold no newline
-// (endpoints are escaped).
+// debugger or absl::Status::ToString() shows it readably. The three texts are
+// escaped, so that none of them holds a newline.
 absl::Cord Encode(const ErrorDetail& d) {
-  return absl::Cord(absl::StrCat(static_cast<int>(d.kind), " ", d.error, " ",
-                                 d.bytes_done, " ", d.operation, "\n", d.local,
-                                 "\n", d.peer));
+  return absl::Cord(
+      absl::StrCat(static_cast<int>(d.kind), " ", d.error, " ", d.bytes_done,
+                   " ", absl::CHexEscape(d.operation), "\n",
+                   absl::CHexEscape(d.local), "\n", absl::CHexEscape(d.peer)));
 }
 
 std::optional<ErrorDetail> Decode(const absl::Cord& payload) {
@@ -30,13 +32,13 @@ std::optional<ErrorDetail> Decode(const absl::Cord& payload) {
       !absl::SimpleAtoi(head[0], &kind) || kind < 0 ||
       kind > static_cast<int>(ErrorKind::kOther) ||
       !absl::SimpleAtoi(head[1], &d.error) ||
-      !absl::SimpleAtoi(head[2], &d.bytes_done)) {
+      !absl::SimpleAtoi(head[2], &d.bytes_done) ||
+      !absl::CUnescape(head[3], &d.operation) ||
+      !absl::CUnescape(lines[1], &d.local) ||
+      !absl::CUnescape(lines[2], &d.peer)) {
     return std::nullopt;
   }
   d.kind = static_cast<ErrorKind>(kind);
-  d.operation = head[3];
-  d.local = lines[1];
-  d.peer = lines[2];
   return d;
 }
 

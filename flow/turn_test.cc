@@ -93,6 +93,7 @@ TEST(TurnTest, AQueuedCallEndsByItsToken) {
   SleepCounter sys;
   Flow f = FlowOn(clogged.hooks, &sys);
   Background first([&f] { return f.Write("aaa"); });
+  ASSERT_TRUE(sys.WaitFor(1));
   CancelSource source;
   Background queued([&f, &source] { return f.Write("b", source.token()); });
   ASSERT_TRUE(sys.WaitFor(2));

@@ -17,7 +17,9 @@ MonoTime MonoTime::In(absl::Duration from_now) {
 MonoTime MonoTime::At(absl::Time time) {
   if (time == absl::InfiniteFuture()) return kNever;
   if (time == absl::InfinitePast()) return Past();
-  return Now() + (time - absl::Now());
+  // The wall clock first: whatever comes between the two, it is not early.
+  const absl::Duration left = time - absl::Now();
+  return Now() + left;
 }
 
 MonoTime operator+(MonoTime t, absl::Duration d) {
