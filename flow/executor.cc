@@ -18,11 +18,14 @@ void InlineExecutor::Execute(Task task) {
   }
   std::deque<Task> waiting;
   trampoline = &waiting;
-  std::move(task)(absl::OkStatus());
+  // A task may destroy this executor, so its members are not used after it.
+  const std::shared_ptr<ExceptionLog> log = exceptions();
+  log->Contain([&] { std::move(task)(absl::OkStatus()); });
+  task = nullptr;  // what it holds may hand over more
   while (!waiting.empty()) {
     Task next = std::move(waiting.front());
     waiting.pop_front();
-    std::move(next)(absl::OkStatus());
+    log->Contain([&] { std::move(next)(absl::OkStatus()); });
   }
   trampoline = nullptr;
 }

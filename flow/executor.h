@@ -40,7 +40,8 @@ class ExceptionLog {
   using Hook = absl::AnyInvocable<void(absl::string_view what)>;
 
   // Told what() of each; on the thread where it was thrown, one at a time. What
-  // the hook throws is dropped.
+  // the hook throws is dropped. It must not call set_hook, nor let an exception
+  // get into this log.
   void set_hook(Hook hook) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How many there were.
@@ -71,8 +72,8 @@ class ExceptionLog {
 class Executor {
  public:
   // Called exactly once: with OK to run, or with the reason why it can't be run
-  // (CANCELLED: the executor is being destroyed). Does not throw: what
-  // callbacks let out is in exceptions() by then.
+  // (CANCELLED: the executor is being destroyed). Those that flow hands over
+  // don't throw: what callbacks let out is in exceptions() by then.
   using Task = absl::AnyInvocable<void(absl::Status) &&>;
 
   virtual ~Executor() = default;

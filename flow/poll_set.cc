@@ -1,16 +1,19 @@
 #include "flow/poll_set.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #ifdef __linux__
 #include <sys/epoll.h>
 #endif
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "flow/sys/errno_table.h"
 #include "flow/sys/unique_fd.h"
 
 namespace flow {
@@ -18,6 +21,17 @@ namespace internal {
 namespace {
 
 constexpr int kEventsAtOnce = 128;
+
+// A wait that fails for anything but a signal (ENOMEM, or a descriptor that
+// somebody else has closed) would come back at once, for ever: it becomes a
+// pause (P4).
+constexpr int kPauseMs = 60;
+
+void PauseAfter(int error, Syscalls* sys, int timeout_ms) {
+  if (TreatmentOf(SysCall::kPoll, error) == Treatment::kAgain) return;
+  const int pause = timeout_ms < 0 ? kPauseMs : std::min(timeout_ms, kPauseMs);
+  static_cast<void>(sys->Poll(nullptr, 0, pause));
+}
 
 #ifdef __linux__
 
@@ -45,6 +59,7 @@ class EpollSet final : public PollSet {
     const int n =
         sys_->EpollWait(epoll_.get(), ready, kEventsAtOnce, timeout_ms);
     // EINTR: as if it had timed out; the poller looks at its clock anyway.
+    if (n < 0) PauseAfter(errno, sys_, timeout_ms);
     for (int i = 0; i < n; ++i) {
       events.push_back(
           {ready[i].data.u64, static_cast<short>(ready[i].events & 0x7fff)});
@@ -77,6 +92,10 @@ class PlainPollSet final : public PollSet {
   explicit PlainPollSet(Syscalls* sys) : sys_(sys) {}
 
   int Add(int fd, short events, uint64_t data) override {
+    // What epoll refuses.
+    struct stat info = {};
+    if (sys_->Fstat(fd, &info) != 0) return errno;
+    if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return EPERM;
     absl::MutexLock lock(&mu_);
     return watched_.insert({fd, {events, data, true, true}}).second ? 0
                                                                     : EEXIST;
@@ -110,7 +129,9 @@ class PlainPollSet final : public PollSet {
     // Descriptors that are added meanwhile are seen by the next Wait: whoever
     // adds one pokes the poller, whose eventfd is in the set; without an
     // eventfd the poller's waits are short.
-    if (sys_->Poll(fds.data(), fds.size(), timeout_ms) <= 0) return;
+    const int n = sys_->Poll(fds.data(), fds.size(), timeout_ms);
+    if (n < 0) PauseAfter(errno, sys_, timeout_ms);
+    if (n <= 0) return;
     absl::MutexLock lock(&mu_);
     for (const pollfd& polled : fds) {
       const auto found = watched_.find(polled.fd);

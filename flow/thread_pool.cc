@@ -26,7 +26,7 @@ struct ThreadPool::State {
   bool HasWorkOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     return stopping || !queue.empty();
   }
-  void RunTasks();
+  void RunTasks(ExceptionLog& log);
 };
 
 std::string ThreadPoolStats::ToString() const {
@@ -36,6 +36,11 @@ std::string ThreadPoolStats::ToString() const {
 }
 
 namespace {
+
+// Calls `task`, whose exceptions go to `log`.
+void Call(ExceptionLog& log, Executor::Task task, absl::Status why) {
+  log.Contain([&] { std::move(task)(std::move(why)); });
+}
 
 ThreadPoolOptions WithThreads(int threads) {
   ThreadPoolOptions options;
@@ -52,8 +57,9 @@ ThreadPool::ThreadPool(ThreadPoolOptions options)
   exceptions()->set_hook(std::move(options.on_exception));
   for (int i = 0; i < std::max(options.threads, 1); ++i) {
     OwnThread thread;
-    if (!thread.Start(absl::StrCat(options.name, "-", i),
-                      [state = state_] { state->RunTasks(); })) {
+    if (!thread.Start(
+            absl::StrCat(options.name, "-", i),
+            [state = state_, log = exceptions()] { state->RunTasks(*log); })) {
       break;  // EAGAIN: fewer threads, as the statistics say
     }
     state_->threads.push_back(std::move(thread));
@@ -77,12 +83,13 @@ ThreadPool::~ThreadPool() {
     state_->stats.cancelled += dropped.size();
   }
   for (Task& task : dropped) {
-    std::move(task)(absl::CancelledError("the thread pool was destroyed"));
+    Call(*exceptions(), std::move(task),
+         absl::CancelledError("the thread pool was destroyed"));
   }
   for (OwnThread& thread : state_->threads) thread.JoinUnlessSelf();
 }
 
-void ThreadPool::State::RunTasks() {
+void ThreadPool::State::RunTasks(ExceptionLog& log) {
   for (;;) {
     Task task;
     {
@@ -93,8 +100,8 @@ void ThreadPool::State::RunTasks() {
       queue.pop_front();
       ++stats.running;
     }
-    std::move(task)(absl::OkStatus());
-    task = nullptr;  // what it holds may destroy the pool
+    // Destroyed before the lock is taken: what it holds may destroy the pool.
+    Call(log, std::move(task), absl::OkStatus());
     absl::MutexLock lock(&mu);
     --stats.running;
     ++stats.finished;
@@ -119,7 +126,7 @@ void ThreadPool::Execute(Task task) {
     }
     ++state_->stats.cancelled;
   }
-  std::move(task)(refused);
+  Call(*exceptions(), std::move(task), std::move(refused));
 }
 
 std::future<absl::Status> ThreadPool::Submit(
@@ -131,12 +138,14 @@ std::future<absl::Status> ThreadPool::Submit(
     if (why.ok() && !log->Contain([&] { why = std::move(task)(); })) {
       why = absl::InternalError("the task threw an exception");
     }
+    task = nullptr;  // what it held is gone once the future is ready
     promise.set_value(std::move(why));
   });
   return future;
 }
 
 ThreadPoolStats ThreadPool::GetStats() const {
+  if (state_->generation != ForkGeneration()) return {};  // the lock: as above
   absl::MutexLock lock(&state_->mu);
   ThreadPoolStats stats = state_->stats;
   stats.queued = state_->queue.size();
