@@ -19,20 +19,21 @@
 //   behind earlier writes; Shutdown(kRead), Close and Abort never queue.
 // - Limits run from submission; time in the queue counts.
 // - Writes own what they are given. ReadInto's memory is the caller's, and has
-// to
-//   stay valid until the future is ready or the callback is called.
+//   to stay valid until the future is ready or the callback is called.
 // - Every future becomes ready exactly once, with a status; its destructor does
 //   not block, and dropping it cancels nothing (a CancelToken does).
 // - Callbacks are called exactly once, through the context's Executor, never on
-//   the stack of the caller of AsyncFlow (but when the context has been
-//   destroyed, or in a forked child). What they throw is contained and counted
-//   (Executor::exceptions). They may destroy the flow, the context and the
-//   pool.
+//   the stack of the caller of AsyncFlow (unless there is nobody else to call
+//   them: no flow, a context that has been destroyed, a forked child). What
+//   they throw is contained and counted (Executor::exceptions). They may
+//   destroy the flow, the context, and after that the pool.
 // - The destructor is Close without waiting; outstanding operations end with
 //   CANCELLED.
 //
-// Every method may be called from any thread. Descriptors whose tries may block
-// on a disk (regular files) are tried on the executor.
+// Every method may be called from any thread at any time; only destroying,
+// moving and releasing the AsyncFlow must not race with calls that begin.
+// Descriptors whose tries may block on a disk (regular files) are tried on the
+// executor.
 
 #ifndef FLOW_ASYNC_FLOW_H_
 #define FLOW_ASYNC_FLOW_H_
@@ -70,11 +71,14 @@ class AsyncFlow {
   using Callback = absl::AnyInvocable<void(Result) &&>;
   using ReadResult = absl::StatusOr<OrEof<Buffer>>;
   using ReadIntoResult = absl::StatusOr<OrEof<size_t>>;
+  using WriteSomeResult = absl::StatusOr<size_t>;
+  using PeerEndResult = absl::StatusOr<PeerEnd>;
 
   // Takes the flow over, with everything that has ended on it.
   // FAILED_PRECONDITION, and `flow` stays as it is, while a call is under way
   // on it in another thread, or if the context has no poller (no thread to be
-  // had, a forked child). The context need not outlive the AsyncFlow.
+  // had, a forked child). The context need not outlive the AsyncFlow; both must
+  // have the same clock (Syscalls).
   [[nodiscard]] static absl::StatusOr<AsyncFlow> From(Flow&& flow,
                                                       AsyncContext& context);
 
@@ -86,8 +90,10 @@ class AsyncFlow {
   AsyncFlow& operator=(const AsyncFlow&) = delete;
   ~AsyncFlow();
 
-  // Back to blocking calls. FAILED_PRECONDITION, and this stays as it is, while
-  // operations are outstanding.
+  // Back to blocking calls, with everything that has ended.
+  // FAILED_PRECONDITION, and this stays as it is, while operations are
+  // outstanding: those whose future is not ready, whose callback has not been
+  // handed to the executor.
   [[nodiscard]] absl::StatusOr<Flow> Release();
 
   // See Flow for what each does. The first form gives a future, the second
@@ -117,6 +123,12 @@ class AsyncFlow {
   void Writev(std::vector<std::string> pieces, const Limits& limits,
               Callback<absl::Status> done);
 
+  // How many of `bytes`, from the first on, were taken in one step.
+  [[nodiscard]] std::future<WriteSomeResult> WriteSome(
+      std::string bytes, const Limits& limits = {});
+  void WriteSome(std::string bytes, const Limits& limits,
+                 Callback<WriteSomeResult> done);
+
   [[nodiscard]] std::future<absl::Status> Shutdown(ShutdownMode mode,
                                                    const Limits& limits = {});
   void Shutdown(ShutdownMode mode, const Limits& limits,
@@ -130,6 +142,11 @@ class AsyncFlow {
   void Close(Callback<absl::Status> done);
   std::future<absl::Status> Abort();
   void Abort(Callback<absl::Status> done);
+
+  [[nodiscard]] std::future<PeerEndResult> WaitPeerEnd(
+      PeerEnd at_least, const Limits& limits = {});
+  void WaitPeerEnd(PeerEnd at_least, const Limits& limits,
+                   Callback<PeerEndResult> done);
 
   explicit operator bool() const { return core_ != nullptr; }
   Endpoint local() const;

@@ -57,6 +57,12 @@ void AsyncWrite::Deliver(bool done) {
   std::move(sink_)(done ? absl::OkStatus() : status());
 }
 
+void AsyncWriteSome::Deliver(bool done) {
+  // Taken, even if the push then failed: the next call tells that.
+  if (done || job_.taken() > 0) return std::move(sink_)(job_.taken());
+  std::move(sink_)(status());
+}
+
 void AsyncShutdown::Deliver(bool done) {
   // It is as the caller wants it, or there is nothing to be done any more.
   std::move(sink_)(done || is_shut() ? absl::OkStatus() : status());
@@ -71,7 +77,7 @@ AsyncClose::AsyncClose(std::shared_ptr<AsyncCore> flow, Sink<absl::Status> sink)
       sink_(std::move(sink)),
       give_up_(flow_->core().sys()->Now() + kCloseWait) {}
 
-void AsyncClose::Start(std::shared_ptr<AsyncCore> flow, bool abort,
+void AsyncClose::Start(const std::shared_ptr<AsyncCore>& flow, bool abort,
                        Sink<absl::Status> sink) {
   if (flow->poller().in_forked_child()) {
     // Destroying the handle closes the descriptors, and nothing else is
@@ -79,14 +85,12 @@ void AsyncClose::Start(std::shared_ptr<AsyncCore> flow, bool abort,
     return std::move(sink)(absl::OkStatus());
   }
   flow->core().StartClose(abort);
-  const std::optional<absl::Status> result = flow->core().CloseResult();
-  if (result.has_value() || flow->poller().stopping()) {
-    return std::move(sink)(result.value_or(absl::OkStatus()));
+  std::optional<absl::Status> result = flow->core().CloseResult();
+  if (result.has_value() || !flow->poller().Begin()) {
+    return std::move(sink)(std::move(result).value_or(absl::OkStatus()));
   }
-  auto* const op = new AsyncClose(std::move(flow), std::move(sink));
-  op->flow_->CountOutstanding(1);
-  op->flow_->poller().CountLive(1);
-  op->flow_->poller().MakeReady(*op);
+  flow->CountOutstanding(1);
+  flow->poller().MakeReady(*new AsyncClose(flow, std::move(sink)));
 }
 
 void AsyncClose::OnReady() {
@@ -99,8 +103,66 @@ void AsyncClose::OnReady() {
         [this, seq] { return flow_->core().signal().seq() != seq; });
   }
   flow_->CountOutstanding(-1);
-  flow_->poller().CountLive(-1);
-  std::move(sink_)(result.value_or(absl::OkStatus()));
+  {
+    const Poller::Handing handing(&flow_->poller());
+    std::move(sink_)(result.value_or(absl::OkStatus()));
+  }
+  delete this;
+}
+
+AsyncPeerEnd::AsyncPeerEnd(std::shared_ptr<AsyncCore> flow, PeerEnd at_least,
+                           const Limits& limits, Sink<Result> sink)
+    : flow_(std::move(flow)),
+      at_least_(at_least),
+      limits_(limits),
+      sink_(std::move(sink)) {
+  watch_.emplace(flow_->core(), limits_);
+}
+
+void AsyncPeerEnd::Start(const std::shared_ptr<AsyncCore>& flow,
+                         PeerEnd at_least, const Limits& limits,
+                         Sink<Result> sink) {
+  absl::Status refusal = flow->Refusal();
+  if (refusal.ok() && !flow->poller().Begin()) refusal = flow->Refusal();
+  if (!refusal.ok()) return std::move(sink)(std::move(refusal));
+  flow->CountOutstanding(1);
+  auto* const op = new AsyncPeerEnd(flow, at_least, limits, std::move(sink));
+  absl::Status begun = op->watch_->Begin();
+  if (!begun.ok()) return op->Finish(std::move(begun));
+  op->Look();
+}
+
+void AsyncPeerEnd::OnReady() {
+  absl::Status status = watch_->Resume(flow_->poller().stopping()
+                                           ? Woke::kStopped
+                                           : watch_->sleeper().PassedLimit());
+  if (!status.ok()) return Finish(std::move(status));
+  Look();
+}
+
+void AsyncPeerEnd::Look() {
+  const std::optional<PeerEnd> known = watch_->Recorded();
+  if (known.has_value() && *known >= at_least_) return Finish(*known);
+  const uint32_t shuts = flow_->parked().shuts();
+  const Attempt a = flow_->core().transport().TryPeerEnd(at_least_);
+  if (a.transferred()) return Finish(static_cast<PeerEnd>(a.n()));
+  if (!a.would_block()) return Finish(watch_->FailureOf(a));
+  watch_->sleeper().BeginWait();
+  const Wait wait = Calmed(a.wait(), flow_->core().sys());
+  flow_->poller().Park(*this, flow_->parked(), wait, limits_.cancel.signal(),
+                       watch_->sleeper().LimitInstant(), [this, &wait, shuts] {
+                         return watch_->sleeper().Signalled(wait) ||
+                                flow_->parked().shuts() != shuts;
+                       });
+}
+
+void AsyncPeerEnd::Finish(Result result) {
+  watch_.reset();
+  flow_->CountOutstanding(-1);
+  {
+    const Poller::Handing handing(&flow_->poller());
+    std::move(sink_)(std::move(result));
+  }
   delete this;
 }
 

@@ -8,8 +8,10 @@
 
 #include <sys/uio.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,8 @@
 #include "flow/or_eof.h"
 #include "flow/pieces.h"
 #include "flow/poller.h"
+#include "flow/transport.h"
+#include "flow/watch.h"
 
 namespace flow {
 namespace internal {
@@ -97,6 +101,26 @@ class AsyncWrite final : public AsyncOp {
   Sink<absl::Status> sink_;
 };
 
+// WriteSome: one step.
+class AsyncWriteSome final : public AsyncOp {
+ public:
+  using Result = absl::StatusOr<size_t>;
+  AsyncWriteSome(std::shared_ptr<AsyncCore> flow, std::string bytes,
+                 const Limits& limits, Sink<Result> sink)
+      : AsyncOp(std::move(flow), Role::kWrite, limits, "write", bytes.size()),
+        bytes_(std::move(bytes)),
+        job_(bytes_),
+        sink_(std::move(sink)) {}
+
+ private:
+  Job& job() override { return job_; }
+  void Deliver(bool done) override;
+
+  const std::string bytes_;
+  WriteSomeJob job_;
+  Sink<Result> sink_;
+};
+
 // Shutdown(kWrite).
 class AsyncShutdown final : public AsyncOp {
  public:
@@ -133,7 +157,7 @@ class AsyncDrain final : public AsyncOp {
 // Waits until the transport is closed, for at most 100 ms. Destroys itself.
 class AsyncClose final : public Parked {
  public:
-  static void Start(std::shared_ptr<AsyncCore> flow, bool abort,
+  static void Start(const std::shared_ptr<AsyncCore>& flow, bool abort,
                     Sink<absl::Status> sink);
   void OnReady() override;
 
@@ -143,6 +167,28 @@ class AsyncClose final : public Parked {
   const std::shared_ptr<AsyncCore> flow_;
   Sink<absl::Status> sink_;
   const MonoTime give_up_;
+};
+
+// Waits for the peer's end, without a direction. Destroys itself.
+class AsyncPeerEnd final : public Parked {
+ public:
+  using Result = absl::StatusOr<PeerEnd>;
+  static void Start(const std::shared_ptr<AsyncCore>& flow, PeerEnd at_least,
+                    const Limits& limits, Sink<Result> sink);
+  void OnReady() override;
+
+ private:
+  AsyncPeerEnd(std::shared_ptr<AsyncCore> flow, PeerEnd at_least,
+               const Limits& limits, Sink<Result> sink);
+
+  void Look();
+  void Finish(Result result);
+
+  const std::shared_ptr<AsyncCore> flow_;
+  const PeerEnd at_least_;
+  const Limits limits_;
+  Sink<Result> sink_;
+  std::optional<Watch> watch_;
 };
 
 }  // namespace internal

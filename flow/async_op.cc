@@ -1,6 +1,7 @@
 #include "flow/async_op.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "flow/status.h"
 #include "flow/writing.h"
@@ -12,10 +13,9 @@ namespace {
 // How many tries an operation makes in one go before others have their turn.
 constexpr int kTriesInATurn = 16;
 
-// The figures of flow/sleeper.cc, for a descriptor that is "ready" in vain.
-constexpr uint8_t kFutileAllowed = 3;
-constexpr uint8_t kFutileMax = 11;
-constexpr absl::Duration kPauseMax = absl::Milliseconds(120);
+// Shutdown(kRead) holds a direction while it lets go of the transport's half,
+// which never waits: so soon it is asked for again.
+constexpr absl::Duration kHeldPause = absl::Milliseconds(1);
 
 }  // namespace
 
@@ -44,15 +44,22 @@ AsyncCore::~AsyncCore() {
   core_->DropHandle();
 }
 
+void AsyncCore::CloseAfterFork() {
+  if (core_ == nullptr) return;
+  parked_.CloseAfterFork();
+  std::exchange(core_, nullptr)->DropHandle();
+}
+
 void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
   AsyncOp* const o = op.release();
-  o->refusal_ = Refusal();
-  if (!o->refusal_.ok()) {
+  o->outcome_ = Refusal();
+  if (!o->outcome_.ok() || !poller_->Begin()) {
+    if (o->outcome_.ok()) o->outcome_ = Refusal();  // stopped this moment
     o->Deliver(false);
     delete o;
     return;
   }
-  poller_->CountLive(1);
+  o->was_open_ = core_->state().Ask(o->turn_.role()) != Answer::kClosed;
   bool first = false;
   {
     absl::MutexLock lock(&mu_);
@@ -63,7 +70,8 @@ void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
     lane.last = o;
     if (!first) {
       o->queued_ = true;
-      o->ParkQueued();
+      o->sleeper_.Arm();
+      o->ParkInLine();
     }
   }
   // Not touched any more if it is queued: it may be over already.
@@ -111,24 +119,45 @@ void AsyncCore::RunCallback(
                             absl::Status why) mutable {
     log->Contain([&] { std::move(callback)(std::move(why)); });
   };
-  if (poller_->in_forked_child() || poller_->stopping()) {
-    // There is nobody else left to run it for certain; the executor may be
-    // gone.
-    if (!poller_->IsOwnThread()) return std::move(task)(absl::OkStatus());
+  // The executor is there for as long as something is under way; after that,
+  // and in a forked child, there is nobody left to run it but this thread.
+  std::optional<Poller::Handing> handing;
+  if (poller_->in_forked_child()) return std::move(task)(absl::OkStatus());
+  if (!Poller::Handing::IsUnderWay(poller_.get())) {
+    if (!poller_->Begin()) return std::move(task)(absl::OkStatus());
+    handing.emplace(poller_.get());
   }
-  if (!executor_->runs_inline() || poller_->IsOwnThread()) {
-    return executor_->Execute(std::move(task));
-  }
+  if (!executor_->runs_inline()) return executor_->Execute(std::move(task));
+  // Also from the poller's own thread: a chain of callbacks, each of which
+  // starts an operation that is over at once, must not keep others waiting.
   poller_->Post([executor = executor_, task = std::move(task)]() mutable {
     executor->Execute(std::move(task));
   });
 }
 
-void AsyncCore::RunOnExecutor(absl::AnyInvocable<void(absl::Status) &&> step) {
-  if (!executor_->runs_inline()) return executor_->Execute(std::move(step));
-  poller_->Post([step = std::move(step)]() mutable {
-    std::move(step)(absl::OkStatus());
-  });
+void AsyncCore::RequestStep(Direction d, uint64_t step) {
+  auto run = [flow = shared_from_this(), d, step](const absl::Status& why) {
+    flow->RunStep(d, step, why);
+  };
+  if (!executor_->runs_inline()) return executor_->Execute(std::move(run));
+  poller_->Post([run = std::move(run)]() mutable { run(absl::OkStatus()); });
+}
+
+void AsyncCore::RunStep(Direction d, uint64_t step, const absl::Status& why) {
+  AsyncOp* op = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    op = LaneOf(d).first;
+    if (op == nullptr || op->step_ != step) return;  // over without it
+    if (!poller_->Claim(*op)) {
+      op->step_missed_ = true;
+      return;
+    }
+    op->step_ = 0;
+  }
+  if (why.ok()) return op->Drive();
+  op->woke_ = Woke::kStopped;
+  op->Finish(false);
 }
 
 // -------------------------------------------------------------------- AsyncOp
@@ -142,63 +171,127 @@ AsyncOp::AsyncOp(std::shared_ptr<AsyncCore> flow, Role role,
       turn_(flow_->core(), role, operation, total) {}
 
 void AsyncOp::OnReady() {
-  bool first = false;
   {
     absl::MutexLock lock(&flow_->mu_);
-    first = flow_->LaneOf(turn_.direction()).first == this;
-    if (!first) {
-      woke_ =
-          flow_->poller().stopping() ? Woke::kStopped : sleeper_.PassedLimit();
-      if (woke_ == Woke::kRetry) return ParkQueued();
-    }
+    const bool first = flow_->LaneOf(turn_.direction()).first == this;
+    if ((!first || step_ != 0) && OnReadyInLine()) return;
     // It may have been made ready again meanwhile.
-    flow_->poller().Claim(*this);
+    if (queued_) flow_->poller().Claim(*this);
+    if (first && step_ == 0) woke_ = Woke::kRetry;
   }
-  if (!first) return Finish(false);
-  Start();
+  if (woke_ == Woke::kRetry) return Start();
+  TellEndingFirst();
+  Finish(false);
+}
+
+// Endings come before limits. (A Shutdown has to be the one to tell an error,
+// so it waits for its turn.)
+void AsyncOp::TellEndingFirst() {
+  if (IsOpen() || turn_.role() == Role::kShutdown) return;
+  woke_ = Woke::kRetry;
+  entered_ = true;
+  if (was_open_) {
+    turn_.GaveUp();
+  } else {
+    turn_.Look();
+  }
+}
+
+// One that waits for its turn or for the executor. True if it still does.
+bool AsyncOp::OnReadyInLine() {
+  sleeper_.Arm();
+  if (!WithinLimits()) return false;
+  if (step_ == 0) {
+    ParkInLine();
+    return true;
+  }
+  if (step_missed_ || !IsOpen()) {
+    // The executor is to be asked anew, or there is an ending to be told, which
+    // needs no executor.
+    step_ = 0;
+    return false;
+  }
+  ParkInLine();
+  return true;
 }
 
 void AsyncOp::Start() {
   if (!flow_->always_ready()) return Drive();
-  flow_->RunOnExecutor([this](absl::Status why) {
-    if (!why.ok()) woke_ = Woke::kStopped;
-    if (why.ok()) return Drive();
-    Finish(false);
-  });
+  WaitForExecutor();
+}
+
+void AsyncOp::WaitForExecutor() {
+  const std::shared_ptr<AsyncCore> flow = flow_;
+  const Direction d = turn_.direction();
+  // The executor is used after this has been parked, and perhaps ended.
+  if (!flow->poller().Begin()) return Drive();
+  const Poller::Handing handing(&flow->poller());
+  uint64_t step = 0;
+  {
+    absl::MutexLock lock(&flow->mu_);
+    sleeper_.Arm();
+    if (IsOpen()) {
+      step = step_ = ++flow->last_step_;
+      step_missed_ = false;
+      ParkInLine();
+    }
+  }
+  // Not touched any more if it is parked.
+  if (step == 0) return Drive();
+  flow->RequestStep(d, step);
+}
+
+bool AsyncOp::IsOpen() const {
+  const Answer answer = flow_->core().state().Ask(turn_.role());
+  return answer == Answer::kTry || answer == Answer::kSettle;
 }
 
 bool AsyncOp::WithinLimits() {
   if (flow_->poller().stopping()) {
     woke_ = Woke::kStopped;
-  } else {
-    woke_ = entered_ ? sleeper_.PassedLimit() : sleeper_.Check();
+    return false;
+  }
+  woke_ = sleeper_.Check();
+  if (woke_ == Woke::kRetry &&
+      limits_.stall_timeout < absl::InfiniteDuration()) {
+    woke_ = sleeper_.PassedLimit();
   }
   return woke_ == Woke::kRetry;
-}
-
-bool AsyncOp::Enter() {
-  sleeper_.Arm();
-  turn_.Enter();
-  // Nobody else uses this Core, so the direction is free.
-  const bool under_way = turn_.under_way();
-  // Closed while it queued, not before it began.
-  if (!under_way && queued_ && turn_.answer() == Answer::kClosed) {
-    turn_.GaveUp();
-  }
-  const bool may = under_way && WithinLimits();
-  entered_ = true;
-  return may;
 }
 
 void AsyncOp::Drive() {
   flow_->core().SetActivity(turn_.direction(), Activity::kIdle);
   if (!entered_) {
-    if (!Enter()) return Finish(false);
+    if (!Enter()) return;
   } else {
     if (!WithinLimits()) return Finish(false);
     sleeper_.Arm();
     turn_.Resume();
   }
+  Try();
+}
+
+// False: it is over, or parked.
+bool AsyncOp::Enter() {
+  sleeper_.Arm();
+  if (turn_.Enter() == Answer::kTurn) {
+    turn_.Leave();
+    if (WithinLimits()) {
+      ParkFor(Wait::Until(flow_->core().sys()->Now() + kHeldPause));
+    } else {
+      Finish(false);
+    }
+    return false;
+  }
+  entered_ = true;
+  if (turn_.under_way() && WithinLimits()) return true;
+  // Closed while it queued, not before it began.
+  if (turn_.answer() == Answer::kClosed && was_open_) turn_.GaveUp();
+  Finish(false);
+  return false;
+}
+
+void AsyncOp::Try() {
   Wait wait;
   for (int tries = 0;; ++tries) {
     if (turn_.answer() == Answer::kWait || turn_.answer() == Answer::kSettle) {
@@ -219,7 +312,7 @@ void AsyncOp::Drive() {
 
 // After a try that transferred. False: it is over.
 bool AsyncOp::Moved(Job::Then then) {
-  futile_ = 0;
+  SawProgress();
   switch (then) {
     case Job::Then::kDone:
       Finish(true);
@@ -230,7 +323,8 @@ bool AsyncOp::Moved(Job::Then then) {
       sleeper_.SawProgress();
       sleeper_.Arm();
       turn_.GoOn();
-      if (WithinLimits()) return true;
+      // Endings come before limits.
+      if (turn_.answer() != Answer::kTry || WithinLimits()) return true;
       break;
     case Job::Then::kBroken:
       turn_.Misbehaved("it moved a number of bytes that it was not asked to");
@@ -242,48 +336,45 @@ bool AsyncOp::Moved(Job::Then then) {
 
 void AsyncOp::ParkFor(const Wait& wait) {
   sleeper_.BeginWait();
-  Wait until = wait;
-  if (woken_by_fd()) futile_ = std::min<uint8_t>(futile_ + 1, kFutileMax);
-  if (futile_ > kFutileAllowed) {
-    until.fd = -1;
-    const absl::Duration pause = std::min(
-        absl::Milliseconds(1 << (futile_ - kFutileAllowed - 1)), kPauseMax);
-    until.until = std::min(until.until, flow_->core().sys()->Now() + pause);
-  }
+  const Wait until = Calmed(wait, flow_->core().sys());
   flow_->core().SetActivity(turn_.direction(), ActivityOf(wait));
   flow_->poller().Park(*this, flow_->parked(), until, limits_.cancel.signal(),
                        sleeper_.LimitInstant(),
                        [this, &until] { return sleeper_.Signalled(until); });
 }
 
-// Under the flow's mutex: an operation behind others waits for its limits
-// alone.
-void AsyncOp::ParkQueued() {
-  sleeper_.Arm();
+// Under the flow's mutex: one that waits for its turn waits for its limits
+// alone; one that waits for the executor also for an ending. Armed before.
+void AsyncOp::ParkInLine() {
+  sleeper_.BeginWait();
   const MonoTime limit = sleeper_.LimitInstant();
-  if (limit.is_never() && !limits_.cancel.has_source()) return;
-  flow_->poller().Park(*this, flow_->parked(), Wait(), limits_.cancel.signal(),
-                       limit, [this] { return sleeper_.Signalled(Wait()); });
+  if (step_ == 0 && limit.is_never() && !limits_.cancel.has_source()) return;
+  flow_->poller().Park(
+      *this, flow_->parked(), Wait(), limits_.cancel.signal(), limit, [this] {
+        return sleeper_.Signalled(Wait()) || limits_.cancel.cancelled();
+      });
 }
 
 void AsyncOp::Finish(bool done) {
+  if (!done) outcome_ = turn_.StatusOf(woke_);
   if (woke_ != Woke::kRetry && turn_.cut_in_the_middle()) {
     flow_->core().Seal(SealedStatus(turn_));
   }
   turn_.Leave();
+  Poller& poller = flow_->poller();
   {
     absl::MutexLock lock(&flow_->mu_);
     AsyncCore::Lane& lane = flow_->LaneOf(turn_.direction());
     const bool was_first = lane.first == this;
     flow_->Remove(this);
-    if (was_first && lane.first != nullptr) {
-      flow_->poller().MakeReady(*lane.first);
-    }
+    // The one before it may have made it ready this moment.
+    if (queued_) poller.Claim(*this);
+    if (was_first && lane.first != nullptr) poller.MakeReady(*lane.first);
   }
-  // Before the delivery, in which the context may be destroyed: that waits for
-  // all that are live.
-  flow_->poller().CountLive(-1);
-  Deliver(done);
+  {
+    const Poller::Handing handing(&poller);
+    Deliver(done);
+  }
   delete this;
 }
 

@@ -4,11 +4,17 @@
 // operation that would block is parked instead, and how the operations of one
 // direction follow each other.
 //
-// An AsyncOp goes: submitted -> (queued behind others of its direction) ->
-// driven
-// -> (parked, made ready, driven again)* -> finished -> delivered. It is driven
-// by one thread at a time: the submitter's if nothing is before it, else the
-// poller's; or the executor's, for descriptors whose tries may block on a disk.
+// An AsyncOp goes: submitted -> (queued behind others of its direction)
+// -> driven -> (parked, made ready, driven again)* -> finished -> delivered. It
+// is driven by one thread at a time: the submitter's if nothing is before it,
+// else the poller's. Descriptors whose tries may block on a disk are tried on
+// the executor; while such an operation waits for the executor it is parked
+// too, so that limits, Close and the end of the context don't wait for a
+// thread.
+//
+// Who may touch an operation: whoever drives it, until it is parked or made
+// ready; then the poller's thread alone, or who claims it (Poller::Claim) under
+// the flow's mutex.
 
 #ifndef FLOW_ASYNC_OP_H_
 #define FLOW_ASYNC_OP_H_
@@ -57,9 +63,31 @@ class AsyncCore final : public Core::FdGuard,
   // Operations that have no direction are counted by hand.
   void CountOutstanding(int change) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Counts as an outstanding operation for as long as it lives: for those that
+  // are made of several.
+  class Hold {
+   public:
+    explicit Hold(std::shared_ptr<AsyncCore> flow) : flow_(std::move(flow)) {
+      flow_->CountOutstanding(1);
+    }
+    ~Hold() { Reset(); }
+    Hold(Hold&& other) noexcept = default;
+    Hold& operator=(Hold&&) = delete;
+    void Reset() {
+      if (flow_ != nullptr) std::exchange(flow_, nullptr)->CountOutstanding(-1);
+    }
+
+   private:
+    std::shared_ptr<AsyncCore> flow_;
+  };
+
   // Gives the handle of the Core back if no operation is outstanding, else
   // null.
   Core* Release() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // In a forked child: closes the descriptors, whoever else has a share in
+  // this: operations are not in the child, and never end there.
+  void CloseAfterFork();
 
   // Why operations are refused; OK if they are not.
   absl::Status Refusal() const;
@@ -68,8 +96,7 @@ class AsyncCore final : public Core::FdGuard,
   // run. Never on the stack of the calling thread, unless that is the poller's.
   void RunCallback(absl::AnyInvocable<void(absl::Status) &&> callback);
 
-  // Runs `step` where a disk may be waited for.
-  void RunOnExecutor(absl::AnyInvocable<void(absl::Status) &&> step);
+  // Its tries may wait for a disk, so they are the executor's.
   bool always_ready() const { return always_ready_; }
 
  private:
@@ -80,13 +107,19 @@ class AsyncCore final : public Core::FdGuard,
     AsyncOp* last = nullptr;
   };
 
-  void BeforeShut(Direction /*d*/) override { poller_->ForgetIdle(parked_); }
+  void BeforeShut() override { poller_->BeginShut(parked_); }
+  void AfterShut() override { poller_->EndShut(parked_); }
   void BeforeClose() override { poller_->Forget(parked_); }
 
   Lane& LaneOf(Direction d) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return d == Direction::kRead ? reads_ : writes_;
   }
   void Remove(AsyncOp* op) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Has the first operation of `d` driven on the executor, if it still waits
+  // for this `step`.
+  void RequestStep(Direction d, uint64_t step);
+  void RunStep(Direction d, uint64_t step, const absl::Status& why)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   Core* core_;
   const std::shared_ptr<Poller> poller_;
@@ -99,6 +132,7 @@ class AsyncCore final : public Core::FdGuard,
   Lane reads_ ABSL_GUARDED_BY(mu_);
   Lane writes_ ABSL_GUARDED_BY(mu_);
   int outstanding_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t last_step_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // One operation. Destroys itself when it has delivered.
@@ -117,29 +151,33 @@ class AsyncOp : public Parked {
   virtual void Deliver(bool done) = 0;
 
   AsyncCore& flow() const { return *flow_; }
+  // How it ended, unless it is done. The Core is not looked at any more: it may
+  // be in other hands.
   bool at_eof() const {
-    return refusal_.ok() && woke_ == Woke::kRetry &&
-           turn_.answer() == Answer::kEof;
+    return outcome_.ok() && turn_.answer() == Answer::kEof;
   }
   bool is_shut() const {
-    return refusal_.ok() && woke_ == Woke::kRetry &&
+    return entered_ && woke_ == Woke::kRetry &&
            (turn_.answer() == Answer::kShut ||
             turn_.answer() == Answer::kClosed);
   }
-  absl::Status status() const {
-    return refusal_.ok() ? turn_.StatusOf(woke_) : refusal_;
-  }
+  const absl::Status& status() const { return outcome_; }
 
  private:
   friend class AsyncCore;
 
   void Start();
+  void WaitForExecutor();
+  void TellEndingFirst();
   void Drive();
   bool Enter();
+  void Try();
   bool WithinLimits();
+  bool IsOpen() const;
   bool Moved(Job::Then then);
   void ParkFor(const Wait& wait);
-  void ParkQueued();
+  void ParkInLine();
+  bool OnReadyInLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flow_->mu_);
   void Finish(bool done);
 
   const std::shared_ptr<AsyncCore> flow_;
@@ -147,10 +185,12 @@ class AsyncOp : public Parked {
   Sleeper sleeper_;
   Turn turn_;
   Woke woke_ = Woke::kRetry;
-  bool entered_ = false;
-  bool queued_ = false;  // others of its direction were before it
-  uint8_t futile_ = 0;   // wakes by its descriptor that let nothing move
-  absl::Status refusal_;
+  bool entered_ = false;      // the state has been asked
+  bool queued_ = false;       // others of its direction were before it
+  bool was_open_ = false;     // when it was submitted
+  bool step_missed_ = false;  // the executor came while the poller had it
+  uint64_t step_ = 0;         // waits for the executor to run this, if not 0
+  absl::Status outcome_;
   AsyncOp* next_in_lane_ = nullptr;
 };
 

@@ -224,11 +224,10 @@ void Core::Retire() {
 }
 
 Attempt Core::TryShutdown(ShutdownMode half) {
-  if (fd_guard_ != nullptr) {
-    fd_guard_->BeforeShut(half == ShutdownMode::kRead ? Direction::kRead
-                                                      : Direction::kWrite);
-  }
-  return transport_->TryShutdown(half);
+  if (fd_guard_ != nullptr) fd_guard_->BeforeShut();
+  const Attempt attempt = transport_->TryShutdown(half);
+  if (fd_guard_ != nullptr) fd_guard_->AfterShut();
+  return attempt;
 }
 
 void Core::RunClose() {

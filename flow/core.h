@@ -101,10 +101,12 @@ class Core {
 
   // Whoever keeps the transport's descriptors in a poll set of its own is told
   // before one of them may be closed. Set before the Core is shared; never
-  // called with mu_ held. BeforeClose: all; BeforeShut: those of one direction.
+  // called with mu_ held. A Shutdown may close some of them, between BeforeShut
+  // and AfterShut; Close closes all.
   class FdGuard {
    public:
-    virtual void BeforeShut(Direction d) = 0;
+    virtual void BeforeShut() = 0;
+    virtual void AfterShut() = 0;
     virtual void BeforeClose() = 0;
 
    protected:

@@ -13,6 +13,10 @@
 // (FdGuard). An event says slot and generation, so that one that comes too late
 // hits nobody.
 //
+// The thread lives until the poller is stopped and nothing is under way any
+// more: no operation, and no result that some thread is handing to the executor
+// (Handing), which may be gone once the AsyncContext is.
+//
 // Lock order: whoever parks may hold its own lock; then mu_; then a Signal's;
 // then notices_mu_.
 
@@ -20,6 +24,7 @@
 #define FLOW_POLLER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -79,8 +84,10 @@ class Parked {
   virtual void OnReady() = 0;
 
  protected:
-  // Whether it was its descriptor that made it ready.
-  bool woken_by_fd() const { return woken_by_fd_; }
+  // What to park with after a try that found nothing: `wait`, or, if its
+  // descriptor keeps being "ready" in vain, a pause, longer each time (P4).
+  Wait Calmed(const Wait& wait, Syscalls* sys);
+  void SawProgress() { futile_ = 0; }
 
  private:
   friend class Poller;
@@ -96,7 +103,8 @@ class Parked {
   Place place_ = Place::kNowhere;
   uint8_t watch_ = 0;  // which descriptor of its flow, if events_ is not 0
   bool on_fd_ = false;
-  bool woken_by_fd_ = false;
+  bool woken_by_fd_ = false;  // or by one that can't be waited for at all
+  uint8_t futile_ = 0;        // wakes in a row that let nothing move
   short events_ = 0;
   ParkedFlow* flow_ = nullptr;
   MonoTime wake_at_ = kNever;
@@ -111,6 +119,12 @@ class ParkedFlow {
   // Wakes all parked operations whenever `signal` moves, until Detach.
   void Attach(Poller* poller, Signal* signal);
   void Detach();
+  // In a forked child: closes what is this flow's own.
+  void CloseAfterFork();
+
+  // How often descriptors may have been closed (BeginShut): what a transport
+  // said before, of a descriptor to wait for, is not to be believed any more.
+  uint32_t shuts() const { return shuts_.load(std::memory_order_acquire); }
 
  private:
   friend class Poller;
@@ -128,11 +142,34 @@ class ParkedFlow {
   Poller* poller_ = nullptr;
   Notice notice_;
   Watch watches_[kWatches];
+  std::atomic<uint32_t> shuts_{0};
+  int shutting_ = 0;
   Parked* first_ = nullptr;
 };
 
 class Poller {
  public:
+  // While it lives on a thread's stack the poller is not stopped: a result is
+  // being handed over. Unless that thread itself stops it, in a callback that
+  // destroys the context; it can't wait for itself.
+  class Handing {
+   public:
+    // Takes over one Begin().
+    explicit Handing(Poller* poller);
+    ~Handing();
+    Handing(const Handing&) = delete;
+    Handing& operator=(const Handing&) = delete;
+
+    // Whether the calling thread is inside one for `poller` that still counts.
+    static bool IsUnderWay(const Poller* poller);
+
+   private:
+    friend class Poller;
+
+    Poller* poller_;  // null once it does not count any more
+    Handing* const outer_;
+  };
+
   explicit Poller(Syscalls* sys);
   // After Stop, and not on a thread of its own that is still inside OnReady.
   ~Poller() = default;
@@ -146,12 +183,14 @@ class Poller {
   // Lets every operation end (they ask stopping()) and waits for that. On the
   // poller's own thread it runs the loop until then, and lets the thread go.
   void Stop();
-  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  bool stopping() const { return stopping_.load(std::memory_order_seq_cst); }
   // In a forked child there is no thread: nothing may be asked of it.
   bool in_forked_child() const;
 
-  // Operations that have been begun and not ended keep the thread going.
-  void CountLive(int change);
+  // Something that needs the thread begins, and keeps it going until End().
+  // False once the poller is being stopped: it must not.
+  [[nodiscard]] bool Begin();
+  void End();
 
   // Parks `operation` of `flow` until `wait` may be over, `token` moves, or
   // `wake_at`. `changed` is asked once the links are made: whether it is over
@@ -162,18 +201,22 @@ class Poller {
   // Makes `operation` ready, parked or not.
   void MakeReady(Parked& operation);
   // The caller runs `operation` now, which is neither parked nor ready any
-  // more.
-  void Claim(Parked& operation);
+  // more. False if it was neither: the poller's thread is about to call
+  // OnReady.
+  bool Claim(Parked& operation);
   // Whether `fd` is of a kind that is always ready (a regular file), so that
   // trying it may block on a disk.
   bool IsAlwaysReady(int fd);
   // Runs `task` on the poller's thread.
   void Post(absl::AnyInvocable<void() &&> task);
 
-  // Takes descriptors out of the set: all of `flow`'s, or those that no parked
-  // operation waits for.
+  // Takes the descriptors of `flow` out of the set, since they are about to be
+  // closed.
   void Forget(ParkedFlow& flow);
-  void ForgetIdle(ParkedFlow& flow);
+  // The same for one half of the flow; until EndShut() none is registered. Who
+  // waits for one looks again after that.
+  void BeginShut(ParkedFlow& flow);
+  void EndShut(ParkedFlow& flow);
 
   bool IsOwnThread() const;
 
@@ -189,8 +232,10 @@ class Poller {
   using Timer = std::pair<int64_t, Parked*>;
 
   void Run();
-  // One turn of the loop. False once it is to end.
-  bool Turn() ABSL_LOCKS_EXCLUDED(mu_);
+  // One turn of the loop.
+  void Turn() ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether it is stopped and nothing is left to be done.
+  bool IsOver() ABSL_LOCKS_EXCLUDED(mu_);
   int TimeoutMs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void HandleEvent(const PollSet::Event& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -199,6 +244,8 @@ class Poller {
   void AddNotice(Notice* notice) ABSL_LOCKS_EXCLUDED(notices_mu_);
   void RemoveNotice(Notice* notice) ABSL_LOCKS_EXCLUDED(notices_mu_);
   void WakeAll(ParkedFlow& flow) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeWatchers(ParkedFlow& flow, uint8_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Unpark(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Ready(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushReady(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -209,15 +256,19 @@ class Poller {
   int Rearm(ParkedFlow& flow, uint8_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int Register(ParkedFlow& flow, uint8_t index, short events)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Runs what is ready. False if the thread is to end.
-  bool RunReady() ABSL_LOCKS_EXCLUDED(mu_);
+  uint8_t WatchOf(ParkedFlow& flow, int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsIdle(const ParkedFlow& flow, uint8_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RunReady() ABSL_LOCKS_EXCLUDED(mu_);
+  void RunTasks() ABSL_LOCKS_EXCLUDED(mu_);
   void Unregister(ParkedFlow::Watch& watch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Poke();
+  void DrainPokes();
 
   Syscalls* const sys_;
   const uint32_t fork_generation_;
-  const std::unique_ptr<PollSet> set_;
-  const UniqueFd wake_fd_;
+  std::unique_ptr<PollSet> set_;  // set, but in a forked child
+  UniqueFd wake_fd_;              // none where none can be had
   std::atomic<bool> poked_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> live_{0};
@@ -229,6 +280,7 @@ class Poller {
   absl::btree_set<Timer> timers_ ABSL_GUARDED_BY(mu_);
   Parked* first_ready_ ABSL_GUARDED_BY(mu_) = nullptr;
   Parked* last_ready_ ABSL_GUARDED_BY(mu_) = nullptr;
+  size_t ready_count_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_set<ParkedFlow*> flows_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void() &&>> tasks_ ABSL_GUARDED_BY(mu_);
 

@@ -65,6 +65,9 @@ Waker::~Waker() {
 }
 
 void Waker::Poke() {
+  // In a forked child this is a copy of a parent's thread's, which must not be
+  // woken: it would find nothing to drain, and spin.
+  if (generation_ != ForkGeneration()) return;
   if (poked_.exchange(true, std::memory_order_acq_rel) || fd_ < 0) return;
   const uint64_t one = 1;
   const int saved = errno;

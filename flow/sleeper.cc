@@ -64,7 +64,8 @@ Woke Sleeper::Check() {
 Sleeper::Nearest Sleeper::NearestLimit() const {
   Nearest nearest = {std::min(limits_.deadline, limits_.cancel.deadline()),
                      Woke::kDeadline};
-  if (limits_.stall_timeout < absl::InfiniteDuration()) {
+  if (limits_.stall_timeout < absl::InfiniteDuration() &&
+      stall_since_ != MonoTime::Past()) {
     const MonoTime stalled = stall_since_ + limits_.stall_timeout;
     if (stalled < nearest.when) nearest = {stalled, Woke::kStalled};
   }

@@ -45,16 +45,21 @@ std::optional<PeerEnd> Watch::Recorded() {
 }
 
 absl::Status Watch::Again(const Attempt& attempt) {
-  if (!attempt.would_block()) {
-    const int error = attempt.error();
-    if (error != 0) return ErrnoStatus(error, kOperation, core_.Describe());
-    return MakeStatus(CodeOf(attempt.error_kind()),
-                      absl::StrCat(kOperation, "() failed: ",
-                                   ErrorKindName(attempt.error_kind()), "; ",
-                                   core_.Describe()),
-                      {attempt.error_kind(), 0, kOperation, "", "", 0});
-  }
-  const Woke woke = sleeper_.Sleep(attempt.wait());
+  if (!attempt.would_block()) return FailureOf(attempt);
+  return Resume(sleeper_.Sleep(attempt.wait()));
+}
+
+absl::Status Watch::FailureOf(const Attempt& attempt) const {
+  const int error = attempt.error();
+  if (error != 0) return ErrnoStatus(error, kOperation, core_.Describe());
+  return MakeStatus(
+      CodeOf(attempt.error_kind()),
+      absl::StrCat(kOperation, "() failed: ",
+                   ErrorKindName(attempt.error_kind()), "; ", core_.Describe()),
+      {attempt.error_kind(), 0, kOperation, "", "", 0});
+}
+
+absl::Status Watch::Resume(Woke woke) {
   if (woke != Woke::kRetry) return Limit(woke);
   sleeper_.Arm();
   const FlowState now = core_.state();

@@ -35,6 +35,13 @@ class Watch {
   // again.
   absl::Status Again(const Attempt& attempt);
 
+  // ---- For a driver that parks instead of sleeping.
+  Sleeper& sleeper() { return sleeper_; }
+  // Why a try that neither told the end nor would block can't be repeated.
+  absl::Status FailureOf(const Attempt& attempt) const;
+  // After a sleep that ended with `woke`. OK: look again.
+  absl::Status Resume(Woke woke);
+
  private:
   absl::Status Limit(Woke woke) const;
 

@@ -1,0 +1,189 @@
+#include "flow/async_calls.h"
+
+#include <limits>
+#include <utility>
+
+#include "flow/core.h"
+#include "flow/reading.h"
+#include "flow/shutting.h"
+#include "flow/writing.h"
+
+namespace flow {
+namespace internal {
+
+absl::Status NoAsyncFlow(absl::string_view operation) {
+  return ClosedLocallyStatus(
+      operation, "no flow (default-constructed, moved from or released)",
+      /*pending=*/false, 0);
+}
+
+// --------------------------------------------------------------------- reading
+
+void StartRead(const AsyncFlowPtr& flow, const Limits& limits,
+               Sink<AsyncRead::Result> sink) {
+  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("read"));
+  flow->Submit(std::make_unique<AsyncRead>(flow, limits, std::move(sink)));
+}
+
+void StartReadInto(const AsyncFlowPtr& flow, absl::Span<char> into,
+                   const Limits& limits, Sink<AsyncReadInto::Result> sink) {
+  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("read"));
+  if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
+    return std::move(sink)(refusal);
+  }
+  // Nothing to wait for: the blocking form answers at once, also with what is
+  // wrong about `into`.
+  if (into.empty() || into.data() == nullptr ||
+      into.size() > std::numeric_limits<ssize_t>::max()) {
+    return std::move(sink)(LookForRead(flow->core(), into.size(), limits));
+  }
+  flow->Submit(
+      std::make_unique<AsyncReadInto>(flow, into, limits, std::move(sink)));
+}
+
+// --------------------------------------------------------------------- writing
+
+void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
+                const Limits& limits, Sink<absl::Status> sink) {
+  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("write"));
+  if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
+    return std::move(sink)(refusal);
+  }
+  if (bytes->size() == 0) {
+    return std::move(sink)(WriteNothing(flow->core(), limits));
+  }
+  flow->Submit(std::make_unique<AsyncWrite>(flow, std::move(bytes), limits,
+                                            std::move(sink)));
+}
+
+void StartWriteSome(const AsyncFlowPtr& flow, std::string bytes,
+                    const Limits& limits, Sink<AsyncWriteSome::Result> sink) {
+  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("write"));
+  if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
+    return std::move(sink)(refusal);
+  }
+  if (bytes.empty()) {
+    return std::move(sink)(WriteOneStep(flow->core(), bytes, limits));
+  }
+  flow->Submit(std::make_unique<AsyncWriteSome>(flow, std::move(bytes), limits,
+                                                std::move(sink)));
+}
+
+std::unique_ptr<OwnedBytes> Own(std::vector<std::string> strings) {
+  auto bytes = std::make_unique<OwnedBytes>();
+  bytes->strings = std::move(strings);
+  bytes->ViewStrings();
+  return bytes;
+}
+
+std::unique_ptr<OwnedBytes> Own(std::string string) {
+  auto bytes = std::make_unique<OwnedBytes>();
+  bytes->strings.push_back(std::move(string));
+  bytes->ViewStrings();
+  return bytes;
+}
+
+std::unique_ptr<OwnedBytes> Own(absl::Cord cord) {
+  auto bytes = std::make_unique<OwnedBytes>();
+  bytes->cord = std::move(cord);
+  return bytes;
+}
+
+std::unique_ptr<OwnedBytes> Own(Buffer buffer) {
+  auto bytes = std::make_unique<OwnedBytes>();
+  bytes->buffer = std::move(buffer);
+  bytes->views.push_back(bytes->buffer.view());
+  return bytes;
+}
+
+// ------------------------------------------------------------------- shutting
+
+namespace {
+
+// The last part of an operation that is made of several: it is outstanding
+// until now.
+Sink<absl::Status> Last(const AsyncFlowPtr& flow, Sink<absl::Status> sink) {
+  return [hold = AsyncCore::Hold(flow),
+          sink = std::move(sink)](absl::Status status) mutable {
+    hold.Reset();
+    std::move(sink)(std::move(status));
+  };
+}
+
+// What a Shutdown does last: a layer whose both sides are shut closes the flow
+// below, in order.
+void CloseBelowThen(const AsyncFlowPtr& flow, const Limits& limits,
+                    absl::Status status, Sink<absl::Status> sink) {
+  Core& core = flow->core();
+  if (!core.is_layer() || !core.state().BothSidesEnded()) {
+    return std::move(sink)(std::move(status));
+  }
+  Sink<absl::Status> then = [flow, status,
+                             sink = std::move(sink)](absl::Status) mutable {
+    RetireLayer(flow->core());
+    std::move(sink)(std::move(status));
+  };
+  if (core.state().read_end() != ReadEnd::kOpen) {
+    return std::move(then)(absl::OkStatus());
+  }
+  flow->Submit(std::make_unique<AsyncDrain>(
+      flow, /*below=*/true, kBelowBytes,
+      limits.Within(core.sys()->Now() + kBelowWait), std::move(then)));
+}
+
+}  // namespace
+
+void StartShutdown(const AsyncFlowPtr& flow, ShutdownMode mode,
+                   const Limits& limits, Sink<absl::Status> sink) {
+  if (flow == nullptr) return std::move(sink)(absl::OkStatus());
+  if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
+    return std::move(sink)(refusal);
+  }
+  Sink<absl::Status> then = [flow, limits, last = Last(flow, std::move(sink))](
+                                absl::Status status) mutable {
+    CloseBelowThen(flow, limits, std::move(status), std::move(last));
+  };
+  if (mode != ShutdownMode::kWrite) flow->core().ShutRead();
+  if (mode == ShutdownMode::kRead) return std::move(then)(absl::OkStatus());
+  flow->Submit(std::make_unique<AsyncShutdown>(flow, limits, std::move(then)));
+}
+
+void StartClose(const AsyncFlowPtr& flow, bool abort, Sink<absl::Status> sink) {
+  if (flow == nullptr) return std::move(sink)(absl::OkStatus());
+  AsyncClose::Start(flow, abort, std::move(sink));
+}
+
+void StartCloseGracefully(const AsyncFlowPtr& flow, const Limits& limits,
+                          Sink<absl::Status> sink) {
+  if (flow == nullptr) return std::move(sink)(absl::OkStatus());
+  if (flow->poller().in_forked_child()) return std::move(sink)(flow->Refusal());
+  // Shutdown(kWrite), then drain, then Close; the first error is the result.
+  Sink<absl::Status> close =
+      [flow, last = Last(flow, std::move(sink))](absl::Status so_far) mutable {
+        StartClose(flow, /*abort=*/false,
+                   [so_far = std::move(so_far),
+                    last = std::move(last)](absl::Status closed) mutable {
+                     std::move(last)(so_far.ok() ? std::move(closed)
+                                                 : std::move(so_far));
+                   });
+      };
+  flow->Submit(std::make_unique<AsyncShutdown>(
+      flow, limits,
+      [flow, limits, close = std::move(close)](absl::Status status) mutable {
+        if (!status.ok() || !flow->core().Linger()) {
+          return std::move(close)(std::move(status));
+        }
+        flow->Submit(std::make_unique<AsyncDrain>(
+            flow, /*below=*/false, std::numeric_limits<uint64_t>::max(), limits,
+            std::move(close)));
+      }));
+}
+
+void StartWaitPeerEnd(const AsyncFlowPtr& flow, PeerEnd at_least,
+                      const Limits& limits, Sink<AsyncPeerEnd::Result> sink) {
+  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("wait_peer_end"));
+  AsyncPeerEnd::Start(flow, at_least, limits, std::move(sink));
+}
+
+}  // namespace internal
+}  // namespace flow
