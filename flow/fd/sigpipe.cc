@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "flow/sys/own_thread.h"
+
 namespace flow {
 namespace internal {
 namespace {
@@ -16,8 +18,6 @@ constexpr int kNoSignal = 0x00000100;
 // What is known of the kernel: a cached probe, the same for every thread.
 enum class Support : uint8_t { kUnknown, kYes, kNo };
 std::atomic<Support> no_signal_support{Support::kUnknown};
-
-thread_local bool blocked_for_good = false;
 
 sigset_t JustSigpipe() {
   sigset_t set;
@@ -60,7 +60,7 @@ ssize_t GuardedWrite(Syscalls* sys, int fd, absl::Span<const iovec> from,
 }  // namespace
 
 SigpipeGuard::SigpipeGuard(Syscalls* sys) : sys_(sys) {
-  if (blocked_for_good) return;
+  if (SigpipeIsBlockedForGood()) return;
   sigset_t pending;
   if (sys_->SigPending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
     // Pending means blocked, and another one merges with it.
@@ -87,7 +87,7 @@ SigpipeGuard::~SigpipeGuard() {
 
 ssize_t WriteWithoutSigpipe(Syscalls* sys, int fd, absl::Span<const iovec> from,
                             int rwf_flags) {
-  if (blocked_for_good) return PlainWrite(sys, fd, from, rwf_flags);
+  if (SigpipeIsBlockedForGood()) return PlainWrite(sys, fd, from, rwf_flags);
   const Support support = no_signal_support.load(std::memory_order_relaxed);
   if (support == Support::kNo) return GuardedWrite(sys, fd, from, rwf_flags);
 
@@ -106,11 +106,6 @@ ssize_t WriteWithoutSigpipe(Syscalls* sys, int fd, absl::Span<const iovec> from,
     no_signal_support.store(Support::kNo, std::memory_order_relaxed);
   }
   return again;
-}
-
-void BlockSigpipeInThisThread(Syscalls* sys) {
-  const sigset_t sigpipe = JustSigpipe();
-  if (sys->SigMask(SIG_BLOCK, &sigpipe, nullptr) == 0) blocked_for_good = true;
 }
 
 }  // namespace internal

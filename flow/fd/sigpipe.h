@@ -6,7 +6,9 @@
 // A library may neither ignore SIGPIPE (a process-wide disposition that exec
 // passes on) nor block it in a thread that is not its own. Three ways, the
 // cheapest that is there:
-// 1. threads that flow made have SIGPIPE blocked for good: nothing to do;
+// 1. threads that flow made have SIGPIPE blocked for good
+// (flow/sys/own_thread.h):
+//    nothing to do;
 // 2. pwritev2(RWF_NOSIGNAL), Linux >= 6.18, about 100 ns; probed by the first
 //    real write of the process;
 // 3. block SIGPIPE, write, take back the SIGPIPE that this write made pending,
@@ -35,10 +37,6 @@ namespace internal {
 // The result is the kernel's, with errno. `from` is not empty.
 ssize_t WriteWithoutSigpipe(Syscalls* sys, int fd, absl::Span<const iovec> from,
                             int rwf_flags);
-
-// Blocks SIGPIPE in the calling thread until it ends: for threads that flow
-// made itself (pool, poller, relay).
-void BlockSigpipeInThisThread(Syscalls* sys);
 
 // The guard of way 3 for calls that have no flag (splice, sendfile): made
 // before them, destroyed after them, in one thread. Costs nothing in a thread

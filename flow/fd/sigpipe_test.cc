@@ -17,6 +17,7 @@
 #include "flow/fd/fd.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/status.h"
+#include "flow/sys/own_thread.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -123,7 +124,7 @@ TEST_P(SigpipeTest, BlockedSigpipeStaysBlockedAndNoneIsLeftPending) {
 
 TEST_P(SigpipeTest, ThreadOfOurOwnBlocksItOnceAndPaysNothing) {
   std::thread([this] {
-    flow::internal::BlockSigpipeInThisThread(sys());
+    ASSERT_TRUE(flow::BlockSigpipeForGood());
     old_.masked = 0;
     WriteInVain();
     EXPECT_EQ(old_.masked, 0);
