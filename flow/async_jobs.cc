@@ -112,11 +112,8 @@ void AsyncClose::OnReady() {
 
 AsyncPeerEnd::AsyncPeerEnd(std::shared_ptr<AsyncCore> flow, PeerEnd at_least,
                            const Limits& limits, Sink<Result> sink)
-    : flow_(std::move(flow)),
-      at_least_(at_least),
-      limits_(limits),
-      sink_(std::move(sink)) {
-  watch_.emplace(flow_->core(), limits_);
+    : flow_(std::move(flow)), limits_(limits), sink_(std::move(sink)) {
+  watch_.emplace(flow_->core(), at_least, limits_);
 }
 
 void AsyncPeerEnd::Start(const std::shared_ptr<AsyncCore>& flow,
@@ -142,9 +139,9 @@ void AsyncPeerEnd::OnReady() {
 
 void AsyncPeerEnd::Look() {
   const std::optional<PeerEnd> known = watch_->Recorded();
-  if (known.has_value() && *known >= at_least_) return Finish(*known);
+  if (known.has_value()) return Finish(*known);
   const uint32_t shuts = flow_->parked().shuts();
-  const Attempt a = flow_->core().transport().TryPeerEnd(at_least_);
+  const Attempt a = watch_->Try();
   if (a.transferred()) return Finish(static_cast<PeerEnd>(a.n()));
   if (!a.would_block()) return Finish(watch_->FailureOf(a));
   watch_->sleeper().BeginWait();

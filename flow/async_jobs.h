@@ -185,7 +185,6 @@ class AsyncPeerEnd final : public Parked {
   void Finish(Result result);
 
   const std::shared_ptr<AsyncCore> flow_;
-  const PeerEnd at_least_;
   const Limits limits_;
   Sink<Result> sink_;
   std::optional<Watch> watch_;

@@ -60,12 +60,12 @@ absl::StatusOr<OrEof<Buffer>> ReadFresh(Core& core, const Limits& limits) {
 
 absl::StatusOr<PeerEnd> WaitPeerEnd(Core& core, PeerEnd at_least,
                                     const Limits& limits) {
-  Watch watch(core, limits);
+  Watch watch(core, at_least, limits);
   if (absl::Status s = watch.Begin(); !s.ok()) return s;
   for (;;) {
     const std::optional<PeerEnd> known = watch.Recorded();
-    if (known.has_value() && *known >= at_least) return *known;
-    const Attempt a = core.transport().TryPeerEnd(at_least);
+    if (known.has_value()) return *known;
+    const Attempt a = watch.Try();
     if (a.transferred()) return static_cast<PeerEnd>(a.n());
     if (absl::Status s = watch.Again(a); !s.ok()) return s;
   }

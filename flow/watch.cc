@@ -28,20 +28,34 @@ absl::Status Watch::Begin() {
     return ClosedLocallyStatus(kOperation, core_.Describe(),
                                /*pending=*/false, 0);
   }
-  return Limit(sleeper_.Check());
+  // An end comes before the limits, as for every call.
+  return Recorded().has_value() ? absl::OkStatus() : Limit(sleeper_.Check());
 }
 
 std::optional<PeerEnd> Watch::Recorded() {
+  const int end = RecordedSoFar();
+  if (end < static_cast<int>(at_least_)) return std::nullopt;
+  return static_cast<PeerEnd>(end);
+}
+
+int Watch::RecordedSoFar() {
   const FlowState now = core_.state();
-  if (now.read_end() == ReadEnd::kEof) return PeerEnd::kFinished;
   // A reset is the end of both directions, whichever has recorded it.
-  if (now.read_end() == ReadEnd::kError && IsReset(core_.ReadError())) {
-    return PeerEnd::kGone;
+  if ((now.read_end() == ReadEnd::kError && IsReset(core_.ReadError())) ||
+      (now.write_end() == WriteEnd::kError && IsReset(core_.WriteError()))) {
+    return static_cast<int>(PeerEnd::kGone);
   }
-  if (now.write_end() == WriteEnd::kError && IsReset(core_.WriteError())) {
-    return PeerEnd::kGone;
-  }
-  return std::nullopt;
+  return now.read_end() == ReadEnd::kEof ? static_cast<int>(PeerEnd::kFinished)
+                                         : 0;
+}
+
+Attempt Watch::Try() {
+  const Attempt a = core_.transport().TryPeerEnd(at_least_);
+  const bool good = a.transferred() &&
+                    a.n() >= static_cast<size_t>(at_least_) &&
+                    a.n() <= static_cast<size_t>(PeerEnd::kGone);
+  if (good || a.would_block() || a.failed()) return a;
+  return Attempt::Failed(ErrorKind::kOther, ErrorScope::kDirection);
 }
 
 absl::Status Watch::Again(const Attempt& attempt) {

@@ -19,8 +19,11 @@ namespace internal {
 
 class Watch {
  public:
-  Watch(Core& core, const Limits& limits)
-      : core_(core), sleeper_(core.sys(), limits, &core.signal()) {}
+  // Waits for the peer's end, `at_least` so far.
+  Watch(Core& core, PeerEnd at_least, const Limits& limits)
+      : core_(core),
+        at_least_(at_least),
+        sleeper_(core.sys(), limits, &core.signal()) {}
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -28,8 +31,11 @@ class Watch {
   // Comes in. OK: look.
   absl::Status Begin();
 
-  // What the recorded ends of the flow say of the peer, if anything.
+  // The peer's end, if the recorded ends of the flow say enough of it.
   std::optional<PeerEnd> Recorded();
+
+  // Transport::TryPeerEnd. An answer that was not asked for is a failure.
+  Attempt Try();
 
   // After a TryPeerEnd that was not certain: sleeps, or says why not. OK: look
   // again.
@@ -45,7 +51,11 @@ class Watch {
  private:
   absl::Status Limit(Woke woke) const;
 
+  // What the recorded ends say of the peer; 0: nothing.
+  int RecordedSoFar();
+
   Core& core_;
+  const PeerEnd at_least_;
   Sleeper sleeper_;
   bool inside_ = false;
   bool pinned_ = false;
