@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -302,6 +303,24 @@ TEST(ClosingTest, AFlowOnNoFdOfItsOwnReleasesNone) {
 
 // -------------------------------------------------------------------
 // statistics
+
+TEST(ClosingTest, AFlowTellsTheFactsOfItsTransport) {
+  auto hooks = std::make_shared<Hooks>();
+  SleepCounter sys;
+  Flow f = FlowOn(hooks, &sys);
+  EXPECT_EQ(f.local().ToString(), "a");
+  EXPECT_EQ(f.peer().ToString(), "b");
+  EXPECT_FALSE(f.abort_is_visible());
+  EXPECT_TRUE(f.ends_are_visible());
+  EXPECT_EQ(f.native_handle(), -1);
+  EXPECT_EQ(f.syscalls(), &sys);
+  EXPECT_EQ(Flow().syscalls(), flow::Syscalls::Real());
+  std::ostringstream os;
+  os << f << "; " << f.GetStats();
+  EXPECT_THAT(os.str(), HasSubstr("flow a -> b, open"));
+  EXPECT_THAT(os.str(), HasSubstr("0 B in 0 reads, 0 B out in 0 writes"));
+  EXPECT_THAT(os.str(), HasSubstr("reading: idle, writing: idle"));
+}
 
 TEST(ClosingTest, StatsSayWhatTheFlowDoes) {
   auto hooks = std::make_shared<Hooks>();

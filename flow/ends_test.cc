@@ -73,6 +73,31 @@ TEST(EndsTest, AnEofDuringAWriteThatThePeerRefusesIsEof) {
               IsEof());
 }
 
+// A Shutdown's try settles a doubt as a write's does.
+TEST(EndsTest, AnEofDuringAShutdownIsSettledByIt) {
+  for (const bool reset : {true, false}) {
+    auto hooks = std::make_shared<Hooks>();
+    Flow f = FlowOn(hooks);
+    absl::Notification shutting;
+    hooks->read = [&](Iovecs) {
+      shutting.WaitForNotification();
+      return Attempt::Eof();
+    };
+    hooks->shutdown = [&](ShutdownMode) {
+      shutting.Notify();
+      EXPECT_TRUE(ReaderSleeps(f));
+      return reset ? Attempt::Failed(ECONNRESET) : Attempt::Transferred(0);
+    };
+    Background reader([&f] { return f.Read(); });
+    EXPECT_EQ(f.Shutdown(ShutdownMode::kWrite, absl::Seconds(20)).ok(), !reset);
+    if (reset) {
+      EXPECT_THAT(reader.Get(), IsKind(ErrorKind::kReset));
+    } else {
+      EXPECT_THAT(reader.Get(), IsEof());
+    }
+  }
+}
+
 // The writer's reset is recorded while the reader is still inside its try.
 TEST(EndsTest, AnEofAfterTheWritersResetIsTheReset) {
   auto hooks = std::make_shared<Hooks>();
@@ -386,6 +411,20 @@ TEST(EndsTest, ADrainOfALengthThatWasNotAskedForIsInternal) {
                 StatusIs(absl::StatusCode::kInternal));
     EXPECT_EQ(hooks->closes, 1);
   }
+}
+
+// EPIPE of a read is no refusal of the peer's, only an error.
+TEST(EndsTest, AReadThatFailsAsAWriteWouldIsAnErrorOfItsSide) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->read = [](Iovecs) { return Attempt::Failed(EPIPE); };
+  Flow f = FlowOn(hooks);
+  char byte;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(f.ReadInto(absl::MakeSpan(&byte, 1)),
+                StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+  EXPECT_EQ(hooks->reads, 1);
+  EXPECT_THAT(f.Write("x"), IsOk());
 }
 
 TEST(EndsTest, AFailureWithoutAnErrnoOrAKindIsInternal) {

@@ -254,13 +254,17 @@ TEST(MovingTest, ABadArgumentIsRefusedAfterStateAndLimits) {
   // Never looked at: only its length counts.
   const absl::string_view huge(
       "x", static_cast<size_t>(std::numeric_limits<ssize_t>::max()));
+  const absl::string_view larger("x", huge.size() + 1);
   const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument);
+  char space;
   Sink sink(SIZE_MAX);
   Flow f = FlowOn(sink.hooks);
   EXPECT_THAT(f.Write(null_view), invalid);
   EXPECT_THAT(f.WriteSome(null_view), invalid);
   EXPECT_THAT(f.Writev({"ok", null_view}), invalid);
   EXPECT_THAT(f.Writev({huge, huge}), invalid);
+  EXPECT_THAT(f.Write(larger), invalid);
+  EXPECT_THAT(f.ReadInto(absl::Span<char>(&space, larger.size())), invalid);
   EXPECT_THAT(f.ReadInto(absl::Span<char>(nullptr, 5)), invalid);
   EXPECT_THAT(f.Write(null_view, absl::ZeroDuration()),
               IsKind(ErrorKind::kDeadline));
@@ -268,6 +272,9 @@ TEST(MovingTest, ABadArgumentIsRefusedAfterStateAndLimits) {
   EXPECT_THAT(f.Write("still"), IsOk());
   EXPECT_THAT(f.Shutdown(ShutdownMode::kReadWrite), IsOk());
   EXPECT_THAT(f.Write(null_view), IsKind(ErrorKind::kClosedLocally));
+  EXPECT_THAT(f.WriteSome(null_view), IsKind(ErrorKind::kClosedLocally));
+  EXPECT_THAT(f.WriteSome(""), IsKind(ErrorKind::kClosedLocally));
+  EXPECT_THAT(f.Write(absl::Cord("x")), IsKind(ErrorKind::kClosedLocally));
   EXPECT_THAT(f.ReadInto(absl::Span<char>(nullptr, 5)), IsEof());
 }
 

@@ -277,6 +277,16 @@ TEST(ShuttingTest, CloseGracefullyThatIsCutSaysSoAndCloses) {
   EXPECT_EQ(hooks->aborts, 0);
 }
 
+TEST(ShuttingTest, CloseGracefullyThatCannotTellThePeerSaysSoAndCloses) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->shutdown = [&](ShutdownMode) { return hooks->Blocked(); };
+  Flow f = FlowOn(hooks);
+  EXPECT_THAT(f.CloseGracefully(absl::Milliseconds(5)),
+              IsKind(ErrorKind::kDeadline));
+  EXPECT_EQ(hooks->reads, 0);
+  EXPECT_EQ(hooks->closes, 1);
+}
+
 TEST(ShuttingTest, CloseGracefullyTellsTheErrorThatItMeetsOrFinds) {
   for (const bool before : {true, false}) {
     auto hooks = std::make_shared<Hooks>();

@@ -461,6 +461,10 @@ TEST(FlowStateTest, EveryFunctionIsTotal) {
   for (uint64_t flags = 0; flags < kFlags; ++flags) {
     ASSERT_TRUE(Sane(FlowState(flags | kSomeInside))) << flags;
   }
+  // And the last one inside, of all flags but those of the directions.
+  for (uint64_t flags = 0; flags < (uint64_t{1} << 15); ++flags) {
+    ASSERT_TRUE(Sane(FlowState(flags | uint64_t{1} << 24))) << flags;
+  }
   printf("[ total    ] every event in %llu states of all flags\n",
          static_cast<unsigned long long>(kFlags));
 }
