@@ -37,6 +37,10 @@ FOR_TESTS = ",".join(
     ]
 )
 
+# The analyzer's way through one function ends after this many states, not after
+# 225,000: a file takes 6 s instead of 21.
+BUDGET = [f"--extra-arg={word}" for word in ("-Xclang", "-analyzer-config", "-Xclang", "max-nodes=20000")]
+
 
 def for_test(source):
     return any(
@@ -47,7 +51,7 @@ def for_test(source):
 
 
 def tidy(command, checks, commands, config):
-    call = [TIDY, "--quiet", f"--config-file={config}", "-p", os.path.dirname(commands)]
+    call = [TIDY, "--quiet", f"--config-file={config}", "-p", os.path.dirname(commands)] + BUDGET
     if checks:
         call.append(f"--checks={checks}")
     result = subprocess.run(call + [command["file"]], cwd=command["directory"], capture_output=True, text=True)
@@ -68,7 +72,7 @@ def main():
     jobs = []
     for command in all_commands:
         checks = FOR_TESTS if for_test(command["file"]) else ""
-        key = incremental.key(command["file"], version, incremental.contents(config), checks, command["arguments"])
+        key = incremental.key(command["file"], version, incremental.contents(config), BUDGET, checks, command["arguments"])
         jobs.append((command["file"], key, lambda c=command, k=checks: tidy(c, k, commands, config)))
     return incremental.run(jobs, cache)
 
