@@ -469,6 +469,20 @@ TEST(FlowStateTest, EveryFunctionIsTotal) {
          static_cast<unsigned long long>(kFlags));
 }
 
+TEST(FlowStateTest, WhoTakesTheTurnSaysWhetherMoreAreQueued) {
+  EXPECT_TRUE(Open().TakeTurn(kW, /*more_queued=*/true).next.queued(kW));
+  EXPECT_FALSE(Open().TakeTurn(kW, /*more_queued=*/false).next.queued(kW));
+}
+
+// A flow loses its handle only after Close, so that the last one inside closes
+// it before it is destroyed. The machine would do right without that, too.
+TEST(FlowStateTest, TheLastOneOutOfAFlowWithoutAHandleDestroysIt) {
+  const FlowState one(uint64_t{1} << 24);
+  EXPECT_TRUE(one.LeaveUnheld().destroy);
+  EXPECT_FALSE(one.Pin().next.LeaveUnheld().destroy);
+  EXPECT_FALSE(Open().EnterUnheld().next.LeaveUnheld().destroy);
+}
+
 TEST(FlowStateTest, WhatIsNoEndAndNoRoleIsClosed) {
   for (uint64_t end = 5; end < 8; ++end) {
     EXPECT_EQ(FlowState(end << 9).Ask(Role::kRead), Answer::kClosed);
