@@ -264,8 +264,9 @@ void AsyncOp::Drive() {
   if (!entered_) {
     if (!Enter()) return;
   } else {
-    if (!WithinLimits()) return Finish(false);
+    // Armed before the look at the token, or a Cancel between them were lost.
     sleeper_.Arm();
+    if (!WithinLimits()) return Finish(false);
     turn_.Resume();
   }
   Try();

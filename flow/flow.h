@@ -7,31 +7,28 @@
 //   if (!f.ok()) return f.status();
 //   absl::Status sent = f->Write("hello\n");
 //   if (!sent.ok()) return sent;
-//   if (absl::Status s = f->Shutdown(flow::ShutdownMode::kWrite); !s.ok()) ...
 //   for (;;) {
-//     absl::StatusOr<flow::OrEof<flow::Buffer>> got =
-//     f->Read(absl::Seconds(5)); if (!got.ok()) return got.status(); if
-//     (got->is_eof()) break; std::cout << got->data().view();
+//     absl::StatusOr<flow::OrEof<flow::Buffer>> got = f->Read();
+//     if (!got.ok()) return got.status();
+//     if (got->is_eof()) break;
+//     std::cout << got->data().view();
 //   }
 //
 // The contract is that of MirageOS's Mirage_flow, kept to the letter:
 //
-// | side and its state           | Read          | ReadInto of 0 B | Write* |
-// Shutdown of it | Close  |
-// |------------------------------|---------------|-----------------|----------------|----------------|--------|
-// | open                         | data/Eof/waits| 0               |
-// accepted/waits | OK             | OK     | | read: eof, error e           |
-// Eof / e       | Eof / e         | -              | OK, then Eof   | OK     |
-// | read: draining (writer met e)| data, then e  | 0               | e | OK,
-// then Eof   | OK     | | read: shut (even meanwhile)  | Eof           | Eof |
-// -              | OK             | OK     | | write: shutting (cut by limit)|
-// -            | -               | closed locally | goes on        | OK     |
-// | write: shut                  | -             | -               | closed
-// locally | OK             | OK     | | write: closed by peer, error e| - | -
-// | that / e       | OK             | OK     | | write: sealed                |
-// -             | -               | kSealed        | OK, end mark   | OK     |
-// | closed                       | closed locally| closed locally  | closed
-// locally | OK, nothing    | 1st's  |
+// clang-format off
+// | side and its state             | Read           | ReadInto of 0 B | Write*          | Shutdown of it | Close       |
+// |--------------------------------|----------------|-----------------|-----------------|----------------|-------------|
+// | open                           | data/Eof/waits | 0               | accepted/waits  | OK             | OK          |
+// | read: eof, error e             | Eof / e        | Eof / e         | -               | OK, then Eof   | OK          |
+// | read: draining (writer met e)  | data, then e   | 0               | e               | OK, then Eof   | OK          |
+// | read: shut (even meanwhile)    | Eof            | Eof             | -               | OK             | OK          |
+// | write: shutting (cut by limit) | -              | -               | closed locally  | goes on        | OK          |
+// | write: shut                    | -              | -               | closed locally  | OK             | OK          |
+// | write: closed by peer, error e | -              | -               | that / e        | OK             | OK          |
+// | write: sealed                  | -              | -               | kSealed         | OK, end mark   | OK          |
+// | closed                         | closed locally | closed locally  | closed locally  | OK, nothing    | the first's |
+// clang-format on
 //
 // Every call looks in this order: closed; own Shutdown of that side; the first
 // end recorded for that side; the limits; the length of what it was given.

@@ -95,6 +95,9 @@ Woke Sleeper::PassedLimit() const {
 }
 
 Woke Sleeper::Sleep(const Wait& wait) {
+  // A Cancel between the look that ended the last sleep and Arm() moved the
+  // signal before it was armed: the flag, looked at after, has it.
+  if (limits_.cancel.cancelled()) return Woke::kCancelled;
   BeginWait();
   const Nearest limit = NearestLimit();
   MonoTime until = std::min(limit.when, wait.until);

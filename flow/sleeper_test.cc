@@ -159,6 +159,20 @@ TEST(SleeperTest, ANotificationThatCameBeforeIsNotSleptOver) {
   EXPECT_THAT(kernel.timeouts, ElementsAre());
 }
 
+// P3: a Cancel after the look at the token that ended one sleep, but before the
+// Arm of the next, has moved the signal too early to be seen as a change.
+TEST(SleeperTest, ACancelBetweenTwoSleepsIsNotSleptOver) {
+  FakeKernel kernel;
+  CancelSource source;
+  const Limits limits(source.token());
+  Signal owner;
+  Sleeper sleeper(&kernel, limits, &owner);
+  source.Cancel();
+  sleeper.Arm();
+  EXPECT_EQ(sleeper.Sleep(kOnFd), Woke::kCancelled);
+  EXPECT_THAT(kernel.timeouts, ElementsAre());
+}
+
 TEST(SleeperTest, ANotificationInTheFirstSliceEndsTheSleepAfterIt) {
   FakeKernel kernel;
   Signal owner;
