@@ -13,12 +13,10 @@
 #include <thread>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "flow/cancel.h"
 #include "flow/limits.h"
 #include "flow/signal.h"
-#include "flow/status.h"
 #include "flow/sys/syscalls.h"
 #include "flow/transport.h"
 #include "gmock/gmock.h"
@@ -32,7 +30,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Ge;
-using ::testing::HasSubstr;
 using ::testing::Le;
 
 constexpr int kFd = 1000;  // never touched: polls are the test's own
@@ -482,40 +479,6 @@ TEST(SleeperTest, APollThatAlwaysFailsReturns) {
   const Limits limits(kernel.In(absl::Seconds(1)));
   Sleeper sleeper(&kernel, limits, nullptr);
   EXPECT_EQ(sleeper.Sleep(kOnFd), Woke::kRetry);
-}
-
-// ------------------------------------------------------------------- the words
-
-TEST(SleeperTest, EachLimitHasItsStatus) {
-  const auto status = [](Woke woke) {
-    return LimitStatus(woke, "read", "ctx", 7);
-  };
-  EXPECT_TRUE(status(Woke::kRetry).ok());
-  const absl::Status late = status(Woke::kDeadline);
-  EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(KindOf(late), ErrorKind::kDeadline);
-  EXPECT_EQ(BytesDone(late), 7u);
-  EXPECT_EQ(late.message(), "read() timed out: the deadline has passed; ctx");
-  const absl::Status stalled = status(Woke::kStalled);
-  EXPECT_EQ(stalled.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(std::string(stalled.message()), HasSubstr("stall_timeout"));
-  const absl::Status cancelled = status(Woke::kCancelled);
-  EXPECT_EQ(cancelled.code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(KindOf(cancelled), ErrorKind::kCancelled);
-  const absl::Status stopped = status(Woke::kStopped);
-  EXPECT_EQ(stopped.code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(KindOf(stopped), ErrorKind::kCancelled);
-  const absl::Status invalid = status(Woke::kInvalid);
-  EXPECT_EQ(invalid.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(KindOf(invalid), ErrorKind::kOther);
-}
-
-TEST(SleeperTest, WhatACallWaitsForIsNamed) {
-  Signal signal;
-  EXPECT_EQ(ActivityOf(kOnFd), Activity::kFd);
-  EXPECT_EQ(ActivityOf(Wait::For(&signal, 0)), Activity::kSignal);
-  EXPECT_EQ(ActivityOf(Wait::Until(MonoTime::FromNanos(5))), Activity::kTime);
-  EXPECT_EQ(ActivityOf(Wait()), Activity::kSignal);  // another try's end
 }
 
 }  // namespace

@@ -399,5 +399,47 @@ TEST(FlowStateExhaustiveTest, EveryStringOfEventsIsAsTheReference) {
          static_cast<unsigned long long>(count), kStringLength);
 }
 
+// What is so after any event in any state, also in one that no flow is ever in.
+bool Sane(FlowState s) {
+  for (const Role role :
+       {Role::kRead, Role::kDrain, Role::kWrite, Role::kShutdown}) {
+    const Answer answer = s.Ask(role);
+    if (s.closed() && answer != Answer::kClosed) return false;
+    if (s.Enter(role).answer == Answer::kCancelled) return false;
+    if (s.Resume(role).answer == Answer::kClosed) return false;
+    const Step tried = s.AfterTry(role, Tried::kFailedFlow);
+    if (tried.answer == Answer::kClosed || tried.next.trying(DirectionOf(role)))
+      return false;
+  }
+  for (const Direction d : {Direction::kRead, Direction::kWrite}) {
+    const Step step = s.Leave(d);
+    // One thing at a time.
+    if (step.wake + step.run_shut + step.hand_over + step.run_close +
+            step.destroy >
+        1) {
+      return false;
+    }
+    const Answer turn = s.TakeTurn(d, false).answer;
+    if (turn != (s.held(d) ? Answer::kTurn : Answer::kTry)) return false;
+  }
+  return s.Close().next.closed() &&
+         (s.closed() || s.ShutRead().next.read_shut());
+}
+
+// Total: any bits, also such as no flow ever has, any event.
+TEST(FlowStateExhaustiveTest, EveryFunctionIsTotal) {
+  constexpr uint64_t kSomeInside = uint64_t{2} << 24 | uint64_t{2} << 44;
+  constexpr uint64_t kFlags = uint64_t{1} << 21;
+  for (uint64_t flags = 0; flags < kFlags; ++flags) {
+    ASSERT_TRUE(Sane(FlowState(flags | kSomeInside))) << flags;
+  }
+  // And the last one inside, of all flags but those of the directions.
+  for (uint64_t flags = 0; flags < (uint64_t{1} << 15); ++flags) {
+    ASSERT_TRUE(Sane(FlowState(flags | uint64_t{1} << 24))) << flags;
+  }
+  printf("[ total    ] every event in %llu states of all flags\n",
+         static_cast<unsigned long long>(kFlags));
+}
+
 }  // namespace
 }  // namespace flow
