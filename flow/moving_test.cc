@@ -102,6 +102,19 @@ TEST(MovingTest, WritingNothingIsOkAndTriesNothing) {
   EXPECT_EQ(sink.hooks->writes, 0);
 }
 
+// P4: notifications of the past are no reason to try again.
+TEST(MovingTest, ACallThatBlocksTriesOnce) {
+  Sink sink(1, /*room=*/0);
+  SleepCounter sys;
+  Flow f = FlowOn(sink.hooks, &sys);
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kRead), IsOk());  // notifies
+  Background writer([&f] { return f.Write("x"); });
+  ASSERT_TRUE(sys.WaitFor(1));
+  EXPECT_EQ(sink.hooks->writes, 1);
+  EXPECT_THAT(f.Close(), IsOk());
+  writer.Get().IgnoreError();
+}
+
 // A flow that always takes bytes is never asleep; its limits hold all the same.
 TEST(MovingTest, AWriteThatNeverBlocksObeysItsToken) {
   Sink sink(1);

@@ -32,9 +32,11 @@ using flow_testing::ReferenceFlow;
 #if defined(NDEBUG)
 constexpr int kMaxInside = 3;
 constexpr int kStringLength = 7;
+constexpr uint64_t kStride = 1;
 #else
 constexpr int kMaxInside = 2;
 constexpr int kStringLength = 5;
+constexpr uint64_t kStride = 7;
 #endif
 constexpr int kMaxPinned = 1;
 
@@ -430,7 +432,7 @@ bool Sane(FlowState s) {
 TEST(FlowStateExhaustiveTest, EveryFunctionIsTotal) {
   constexpr uint64_t kSomeInside = uint64_t{2} << 24 | uint64_t{2} << 44;
   constexpr uint64_t kFlags = uint64_t{1} << 21;
-  for (uint64_t flags = 0; flags < kFlags; ++flags) {
+  for (uint64_t flags = 0; flags < kFlags; flags += kStride) {
     ASSERT_TRUE(Sane(FlowState(flags | kSomeInside))) << flags;
   }
   // And the last one inside, of all flags but those of the directions.
@@ -438,7 +440,7 @@ TEST(FlowStateExhaustiveTest, EveryFunctionIsTotal) {
     ASSERT_TRUE(Sane(FlowState(flags | uint64_t{1} << 24))) << flags;
   }
   printf("[ total    ] every event in %llu states of all flags\n",
-         static_cast<unsigned long long>(kFlags));
+         static_cast<unsigned long long>(kFlags / kStride));
 }
 
 }  // namespace

@@ -98,6 +98,25 @@ TEST(WatchTest, WhatIsRecordedNeedsNoQuestion) {
   }
 }
 
+// Either side may be the one that had ended before.
+TEST(WatchTest, AResetIsSeenWhateverElseIsRecorded) {
+  Watched refused;
+  refused.hooks->write = [](Iovecs) { return Attempt::Failed(EPIPE); };
+  refused.hooks->read = [](Iovecs) { return Attempt::Failed(ECONNRESET); };
+  Flow f = FlowOn(refused.hooks);
+  EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kClosedByPeer));
+  EXPECT_THAT(f.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(f.WaitPeerEnd(PeerEnd::kFinished), IsOkAndHolds(PeerEnd::kGone));
+
+  Watched finished;
+  finished.hooks->read = [](Iovecs) { return Attempt::Eof(); };
+  finished.hooks->write = [](Iovecs) { return Attempt::Failed(ECONNRESET); };
+  Flow g = FlowOn(finished.hooks);
+  EXPECT_THAT(g.Read(), IsEof());
+  EXPECT_THAT(g.Write("x"), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(g.WaitPeerEnd(PeerEnd::kGone), IsOkAndHolds(PeerEnd::kGone));
+}
+
 // "Every call looks in this order: the first end recorded; the limits".
 TEST(WatchTest, WhatIsRecordedComesBeforeLimits) {
   Watched watched;
