@@ -109,6 +109,10 @@ Poller::Poller(Syscalls* sys)
   }
 }
 
+Poller::~Poller() {
+  if (wake_fd_.valid() && !in_forked_child()) set_->Remove(wake_fd_.get());
+}
+
 bool Poller::Start(const std::shared_ptr<Poller>& self) {
   return self->thread_.Start("flow-poller", [self] { self->Run(); });
 }

@@ -172,7 +172,7 @@ class Poller {
 
   explicit Poller(Syscalls* sys);
   // After Stop, and not on a thread of its own that is still inside OnReady.
-  ~Poller() = default;
+  ~Poller();
 
   Syscalls* sys() const { return sys_; }
 
