@@ -62,7 +62,9 @@ def room(path):
 
 
 def is_test(path):
-    return re.search(r"_(test|benchmark|fuzz)\.cc$", path) or path.endswith("_test.h")
+    return re.search(r"_(test|benchmark|fuzz)\.cc$", path) or path.endswith(
+        ("_test.h", "_test_support.h", "_test_support.cc")
+    )
 
 
 def complaints(path, text):
