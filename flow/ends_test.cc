@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "flow/driver_test.h"
 #include "flow/flow.h"
@@ -140,6 +141,31 @@ TEST(EndsTest, AnEofIsSettledByTheNextStepOfALongWrite) {
               AllOf(IsKind(ErrorKind::kClosedLocally), HasBytesDone(1)));
 }
 
+TEST(EndsTest, AnEofIsSettledByTheNextStepOfAWriteThatNeverBlocks) {
+  auto hooks = std::make_shared<Hooks>();
+  Flow f = FlowOn(hooks);
+  absl::Notification writing, read;
+  hooks->read = [&](Iovecs) {
+    writing.WaitForNotification();
+    return Attempt::Eof();
+  };
+  hooks->write = [&](Iovecs) {
+    if (writing.HasBeenNotified()) {
+      EXPECT_TRUE(read.WaitForNotificationWithTimeout(absl::Seconds(30)));
+      return Attempt::Transferred(3);
+    }
+    writing.Notify();
+    EXPECT_TRUE(ReaderSleeps(f));
+    return Attempt::Transferred(1);
+  };
+  Background reader([&] {
+    EXPECT_THAT(f.Read(), IsEof());
+    read.Notify();
+    return true;
+  });
+  EXPECT_THAT(f.Write("long"), IsOk());
+}
+
 // The same with the roles changed: EPIPE for the writer, the reset for the
 // reader.
 TEST(EndsTest, ARefusalDuringTheReadersResetIsTheReset) {
@@ -218,6 +244,26 @@ TEST(EndsTest, AnEndIsMetOnceAndToldForEver) {
     EXPECT_EQ(hooks->writes, 1);
     EXPECT_THAT(f.Shutdown(ShutdownMode::kWrite), IsOk());
     EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kClosedLocally));
+  }
+}
+
+// "The first end recorded for that side": what the other side meets later
+// changes nothing.
+TEST(EndsTest, TheFirstErrorOfASideStays) {
+  for (const bool read_first : {true, false}) {
+    auto hooks = std::make_shared<Hooks>();
+    hooks->read = [&](Iovecs) {
+      return Attempt::Failed(read_first ? EIO : ECONNRESET);
+    };
+    hooks->write = [&](Iovecs) {
+      return Attempt::Failed(read_first ? ECONNRESET : ENOSPC);
+    };
+    Flow f = FlowOn(hooks);
+    const absl::Status first = read_first ? f.Read().status() : f.Write("x");
+    EXPECT_FALSE(flow::IsReset(first));
+    EXPECT_THAT(read_first ? f.Write("x") : f.Read().status(),
+                IsKind(ErrorKind::kReset));
+    EXPECT_EQ(read_first ? f.Read().status() : f.Write("x"), first);
   }
 }
 

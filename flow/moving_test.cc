@@ -23,6 +23,7 @@
 #include "flow/job.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
+#include "flow/testing/sim_syscalls.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -201,6 +202,23 @@ TEST(MovingTest, AWriteThatAStallCutsInTheMiddleSeals) {
   EXPECT_THAT(f.Write("0123456789", limits),
               AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(5)));
   EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kSealed));
+}
+
+// "stall_timeout (longest time without progress)": each byte is some.
+TEST(MovingTest, AWriteThatGoesOnSlowlyDoesNotStall) {
+  SimSyscalls sim;
+  sim.AutoAdvance(1);
+  auto hooks = std::make_shared<Hooks>();
+  hooks->write = [&](Iovecs) {
+    return hooks->writes % 2 == 1 ? Attempt::WouldBlock(flow::Wait::Until(
+                                        sim.In(absl::Milliseconds(60))))
+                                  : Attempt::Transferred(1);
+  };
+  Flow f = FlowOn(hooks, &sim);
+  Limits limits;
+  limits.stall_timeout = absl::Milliseconds(100);
+  EXPECT_THAT(f.Write("0123456789", limits), IsOk());
+  EXPECT_EQ(sim.elapsed(), absl::Milliseconds(600));
 }
 
 // "With nothing accepted, nothing happened."

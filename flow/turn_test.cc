@@ -120,7 +120,8 @@ TEST(TurnTest, CloseFreesTheHolderAndTheQueue) {
               AllOf(StatusIs(absl::StatusCode::kCancelled),
                     IsKind(ErrorKind::kClosedLocally), HasBytesDone(1)));
   for (auto& write : queued) {
-    EXPECT_THAT(write->Get(), IsKind(ErrorKind::kClosedLocally));
+    EXPECT_THAT(write->Get(), AllOf(StatusIs(absl::StatusCode::kCancelled),
+                                    IsKind(ErrorKind::kClosedLocally)));
   }
   EXPECT_TRUE(Eventually([&] { return clogged.hooks->closes == 1; }));
   EXPECT_EQ(clogged.hooks->live, 0);
