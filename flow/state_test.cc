@@ -440,13 +440,17 @@ TEST(FlowStateTest, TheLastOneOutOfAFlowWithoutAHandleDestroysIt) {
   EXPECT_FALSE(Open().EnterUnheld().next.LeaveUnheld().destroy);
 }
 
-TEST(FlowStateTest, WhatIsNoEndAndNoRoleIsClosed) {
+TEST(FlowStateTest, WhatIsNoEndNoRoleAndNoTryDoesNoHarm) {
   for (uint64_t end = 5; end < 8; ++end) {
     EXPECT_EQ(FlowState(end << 9).Ask(Role::kRead), Answer::kClosed);
     EXPECT_EQ(FlowState(end << 12).Ask(Role::kWrite), Answer::kClosed);
     EXPECT_EQ(FlowState(end << 12).Ask(Role::kShutdown), Answer::kClosed);
   }
   EXPECT_EQ(FlowState().Ask(static_cast<Role>(9)), Answer::kClosed);
+  const FlowState writing = Open().Enter(Role::kWrite).next;
+  const Step step = writing.AfterTry(Role::kWrite, static_cast<Tried>(9));
+  EXPECT_EQ(step.answer, Answer::kWait);
+  EXPECT_EQ(step.next.write_end(), WriteEnd::kOpen);
 }
 
 // STYLE.md 9: "draw the transition table in the header and make the test the
