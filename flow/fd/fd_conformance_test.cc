@@ -39,7 +39,7 @@ ConformanceTarget UnixSockets() {
 
 // A TCP peer's kernel goes on taking bytes for a while, a terminal's lets
 // single ones through where more don't fit: the way is full once neither goes.
-absl::Status Fill(Flow& writer) {
+absl::Status Fill(TestedFlow& writer) {
   const std::string block(65536, 'x');
   for (int quiet = 0; quiet < 2; ++quiet) {
     for (const size_t size : {block.size(), size_t{1}}) {

@@ -107,11 +107,16 @@ void FlowConformance::TearDown() {
   pair_ = {};
 }
 
-std::pair<flow::Flow, flow::Flow> FlowConformance::MakePair() {
+std::pair<TestedFlow, TestedFlow> FlowConformance::MakePair() {
   absl::StatusOr<std::pair<flow::Flow, flow::Flow>> pair = target().make();
   EXPECT_TRUE(pair.ok()) << pair.status();
   if (!pair.ok()) return {};
-  return *std::move(pair);
+  const auto drive = [this](flow::Flow flow) {
+    return TestedFlow(target().driver != nullptr
+                          ? target().driver(std::move(flow))
+                          : DriveByBlocking(std::move(flow)));
+  };
+  return {drive(std::move(pair->first)), drive(std::move(pair->second))};
 }
 
 void FlowConformance::Step(absl::string_view what) { watchdog_->Step(what); }
@@ -121,14 +126,14 @@ bool FlowConformance::Applies(bool holds, absl::string_view why) {
   return holds;
 }
 
-absl::Status FlowConformance::End(flow::Flow& flow) {
+absl::Status FlowConformance::End(TestedFlow& flow) {
   if (target().ends_are_visible) {
     return flow.Shutdown(flow::ShutdownMode::kWrite);
   }
   return flow.Close();
 }
 
-absl::Status FlowConformance::Clog(flow::Flow& writer) {
+absl::Status FlowConformance::Clog(TestedFlow& writer) {
   if (target().clog != nullptr) return target().clog(writer);
   const std::string block = conformance::Pattern(1 << 16);
   for (;;) {

@@ -39,6 +39,9 @@
 // Tests wait for events, not for clocks; a time limit is used only where it is
 // what is tested, with a wide margin for busy machines.
 //
+// The calls are Flow's, which block, or what a driver makes of them
+// (flow/testing/futures_driver.h): the contract is one.
+//
 // Guarantees: the suite uses public functions of Flow only. Any number of
 // targets may be in one binary; tests do not depend on each other.
 
@@ -56,6 +59,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "flow/flow.h"
+#include "flow/testing/tested_flow.h"
 #include "gtest/gtest.h"
 
 namespace flow_testing {
@@ -95,7 +99,11 @@ struct ConformanceTarget {
 
   // Fills the stream until WriteSome would block, without anybody reading.
   // Empty: the suite does WriteSome until nothing has gone through for 20 ms.
-  std::function<absl::Status(flow::Flow& writer)> clog;
+  std::function<absl::Status(TestedFlow& writer)> clog;
+
+  // Who makes the flows' calls: empty, Flow itself, which blocks. Futures are
+  // in flow/testing/futures_driver.h.
+  std::function<std::unique_ptr<FlowDriver>(flow::Flow)> driver;
 };
 
 std::ostream& operator<<(std::ostream& os, const ConformanceTarget& target);
@@ -120,11 +128,11 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
 
   // The pair: `a()` writes and `b()` reads; if it is duplex, the other way
   // round too.
-  flow::Flow& a() { return pair_.first; }
-  flow::Flow& b() { return pair_.second; }
+  TestedFlow& a() { return pair_.first; }
+  TestedFlow& b() { return pair_.second; }
 
   // One more pair, not watched over.
-  std::pair<flow::Flow, flow::Flow> MakePair();
+  std::pair<TestedFlow, TestedFlow> MakePair();
 
   // `size`, or less if the target is too slow for that.
   size_t Bulk(size_t size) const { return std::min(size, target().bulk); }
@@ -137,12 +145,12 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
 
   // Ends a()'s writing so that the peer sees it: Shutdown(kWrite), or Close
   // where only that is visible.
-  absl::Status End(flow::Flow& flow);
+  absl::Status End(TestedFlow& flow);
 
   // Fills the way from `writer` until it would block. That may not last: a
   // kernel goes on moving bytes from one queue to the next for a while, and
   // takes a single byte where it takes no block.
-  absl::Status Clog(flow::Flow& writer);
+  absl::Status Clog(TestedFlow& writer);
 
   // Calls `write`, of a single byte with a limit, until it fails, as it must
   // once the way is full for good.
@@ -151,7 +159,7 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
  private:
   class Watchdog;
 
-  std::pair<flow::Flow, flow::Flow> pair_;
+  std::pair<TestedFlow, TestedFlow> pair_;
   std::unique_ptr<Watchdog> watchdog_;
 };
 

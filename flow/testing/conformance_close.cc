@@ -38,10 +38,11 @@ using conformance::ReadToEof;
 using conformance::WriteCall;
 using conformance::WriteCalls;
 using ::flow::ErrorKind;
-using ::flow::Flow;
 using ::flow::MonoTime;
 using ::flow::PeerEnd;
 using ::flow::ShutdownMode;
+
+using Flow = TestedFlow;  // whoever makes its calls
 
 void ExpectClosedLocally(const absl::Status& s, absl::string_view what) {
   EXPECT_THAT(s, StatusIs(absl::StatusCode::kFailedPrecondition)) << what;

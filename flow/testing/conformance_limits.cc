@@ -39,12 +39,13 @@ using conformance::WriteCall;
 using conformance::WriteCalls;
 using ::flow::CancelSource;
 using ::flow::ErrorKind;
-using ::flow::Flow;
 using ::flow::Limits;
 using ::flow::MonoTime;
 using ::flow::OrEof;
 using ::flow::PeerEnd;
 using ::flow::ShutdownMode;
+
+using Flow = TestedFlow;  // whoever makes its calls
 
 void ExpectTimedOut(const absl::Status& s, absl::string_view what) {
   EXPECT_THAT(s, StatusIs(absl::StatusCode::kDeadlineExceeded)) << what;

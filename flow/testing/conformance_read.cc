@@ -33,11 +33,12 @@ using conformance::ReadToEof;
 using ::flow::Buffer;
 using ::flow::Eof;
 using ::flow::ErrorKind;
-using ::flow::Flow;
 using ::flow::OrEof;
 using ::flow::ShutdownMode;
 
 using ReadResult = absl::StatusOr<OrEof<Buffer>>;
+
+using Flow = TestedFlow;  // whoever makes its calls
 
 // Every form of Read on a side that has ended in order says Eof, as often as it
 // is asked (three times each).

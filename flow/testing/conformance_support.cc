@@ -75,20 +75,20 @@ absl::Duration Lateness(flow::MonoTime due) {
   return late;
 }
 
-bool WaitUntilReading(const flow::Flow& flow) {
+bool WaitUntilReading(const TestedFlow& flow) {
   return YieldUntil([&flow] { return Asleep(flow.GetStats().reading); });
 }
 
-bool WaitUntilWriting(const flow::Flow& flow) {
+bool WaitUntilWriting(const TestedFlow& flow) {
   return YieldUntil([&flow] { return Asleep(flow.GetStats().writing); });
 }
 
-void WaitUntilWritingOr(const flow::Flow& flow,
+void WaitUntilWritingOr(const TestedFlow& flow,
                         const std::function<bool()>& done) {
   YieldUntil([&] { return done() || Asleep(flow.GetStats().writing); });
 }
 
-absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
+absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
                                         const flow::Limits& limits) {
   std::string bytes(size, '\0');
   size_t done = 0;
@@ -103,7 +103,7 @@ absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
   return bytes;
 }
 
-absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
+absl::StatusOr<std::string> ReadToEof(TestedFlow& flow,
                                       const flow::Limits& limits) {
   std::string bytes;
   for (;;) {
@@ -114,7 +114,7 @@ absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
   }
 }
 
-absl::Status Exchange(flow::Flow& from, flow::Flow& to,
+absl::Status Exchange(TestedFlow& from, TestedFlow& to,
                       absl::string_view text) {
   Background<absl::Status> write([&] { return from.Write(text, kLong); });
   const absl::StatusOr<std::string> got = ReadExactly(to, text.size());
@@ -130,7 +130,7 @@ std::string Outcome(const absl::StatusOr<flow::OrEof<flow::Buffer>>& got) {
   return absl::StrCat("data: ", got->data().view());
 }
 
-absl::Status WriteUntilItFails(flow::Flow& flow) {
+absl::Status WriteUntilItFails(TestedFlow& flow) {
   absl::Status status;
   YieldUntil([&] {
     status = flow.Write("x", kLong);
@@ -140,7 +140,7 @@ absl::Status WriteUntilItFails(flow::Flow& flow) {
 }
 
 const std::vector<WriteCall>& WriteCalls() {
-  using flow::Flow;
+  using Flow = TestedFlow;
   using flow::Limits;
   static const auto* const calls = new std::vector<WriteCall>{
       {"Write", [](Flow& f, absl::string_view bytes,
@@ -165,7 +165,7 @@ const std::vector<WriteCall>& WriteCalls() {
 }
 
 const std::vector<ReadCall>& ReadCalls() {
-  using flow::Flow;
+  using Flow = TestedFlow;
   using flow::Limits;
   using Result = absl::StatusOr<flow::OrEof<std::string>>;
   static const auto* const calls = new std::vector<ReadCall>{

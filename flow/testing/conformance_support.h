@@ -24,10 +24,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/or_eof.h"
 #include "flow/sys/mono_time.h"
+#include "flow/testing/tested_flow.h"
 
 namespace flow_testing {
 namespace conformance {
@@ -64,27 +64,27 @@ absl::Duration Lateness(flow::MonoTime due);
 
 // Waits (without a fixed sleep) until the call that holds this side of `flow`
 // is asleep. False after a long time.
-bool WaitUntilReading(const flow::Flow& flow);
-bool WaitUntilWriting(const flow::Flow& flow);
+bool WaitUntilReading(const TestedFlow& flow);
+bool WaitUntilWriting(const TestedFlow& flow);
 
 // The same for a write that may also go through: waits until it is asleep or
 // done.
 template <typename Call>
-void WaitUntilWritingOrDone(const flow::Flow& flow, const Call& call);
-void WaitUntilWritingOr(const flow::Flow& flow,
+void WaitUntilWritingOrDone(const TestedFlow& flow, const Call& call);
+void WaitUntilWritingOr(const TestedFlow& flow,
                         const std::function<bool()>& done);
 
 // Reads exactly `size` bytes; less at Eof. The error of the Read otherwise.
-absl::StatusOr<std::string> ReadExactly(flow::Flow& flow, size_t size,
+absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
                                         const flow::Limits& limits = kLong);
 
 // Reads until Eof.
-absl::StatusOr<std::string> ReadToEof(flow::Flow& flow,
+absl::StatusOr<std::string> ReadToEof(TestedFlow& flow,
                                       const flow::Limits& limits = kLong);
 
 // Writes `text` at one end, in another thread, and reads it at the other. OK if
 // it arrived as it is.
-absl::Status Exchange(flow::Flow& from, flow::Flow& to, absl::string_view text);
+absl::Status Exchange(TestedFlow& from, TestedFlow& to, absl::string_view text);
 
 // What a Read gave, in a form that can be compared and printed: "data: ...",
 // "Eof", or the status.
@@ -92,12 +92,12 @@ std::string Outcome(const absl::StatusOr<flow::OrEof<flow::Buffer>>& got);
 
 // Writes single bytes until that fails, as it must some time after the peer has
 // gone; the status of the failure.
-absl::Status WriteUntilItFails(flow::Flow& flow);
+absl::Status WriteUntilItFails(TestedFlow& flow);
 
 // The calls of Write's family, and of Read's, one like the other.
 struct WriteCall {
   absl::string_view name;
-  std::function<absl::Status(flow::Flow&, absl::string_view,
+  std::function<absl::Status(TestedFlow&, absl::string_view,
                              const flow::Limits&)>
       call;
 };
@@ -105,7 +105,7 @@ const std::vector<WriteCall>& WriteCalls();
 struct ReadCall {
   absl::string_view name;
   // The bytes, or nothing at Eof.
-  std::function<absl::StatusOr<flow::OrEof<std::string>>(flow::Flow&,
+  std::function<absl::StatusOr<flow::OrEof<std::string>>(TestedFlow&,
                                                          const flow::Limits&)>
       call;
 };
@@ -155,7 +155,7 @@ void WaitUntilThreadSleeps(const std::atomic<pid_t>& thread_id,
                            const absl::Notification& done);
 
 template <typename Call>
-void WaitUntilWritingOrDone(const flow::Flow& flow, const Call& call) {
+void WaitUntilWritingOrDone(const TestedFlow& flow, const Call& call) {
   WaitUntilWritingOr(flow, [&call] { return call.done(); });
 }
 

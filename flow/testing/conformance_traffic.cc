@@ -40,10 +40,11 @@ using conformance::ReadExactly;
 using conformance::WriteCall;
 using conformance::WriteCalls;
 using ::flow::ErrorKind;
-using ::flow::Flow;
 using ::flow::OrEof;
 using ::flow::ShutdownMode;
 using ::testing::HasSubstr;
+
+using Flow = TestedFlow;  // whoever makes its calls
 
 // Sends `size` bytes of a pattern in pieces of odd sizes, in every form of
 // Write by turns.
