@@ -17,6 +17,8 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "flow/async_context.h"
 #include "flow/async_flow.h"
 #include "flow/flow.h"
@@ -26,6 +28,12 @@
 #include "gtest/gtest.h"
 
 namespace flow_testing {
+
+// The first wait in a process makes Abseil map memory for the waits of all
+// threads. If that is another thread's, the thread sanitizer takes the mapping
+// for a race with whoever wakes it.
+inline const bool abseil_has_waited =
+    absl::Notification().WaitForNotificationWithTimeout(absl::ZeroDuration());
 
 // A flow on `context`, which has to take it.
 inline flow::AsyncFlow On(flow::AsyncContext& context, flow::Flow flow) {
