@@ -26,9 +26,13 @@ TEST(OrEofTest, IsDataOrTheEnd) {
 
 // DESIGN: a length of 0 is not the end.
 TEST(OrEofTest, DataOfNothingIsNotTheEnd) {
-  EXPECT_NE(OrEof<size_t>(size_t{0}), OrEof<size_t>(Eof{}));
-  EXPECT_EQ(OrEof<size_t>(Eof{}), OrEof<size_t>::AtEof());
-  EXPECT_EQ(OrEof<std::string>(""), OrEof<std::string>(""));
+  const OrEof<std::string> nothing = std::string();
+  const OrEof<std::string> end = Eof{};
+  EXPECT_NE(nothing, end);
+  EXPECT_EQ(nothing, OrEof<std::string>(""));
+  EXPECT_NE(nothing, OrEof<std::string>("x"));
+  EXPECT_EQ(end, OrEof<std::string>::AtEof());
+  EXPECT_TRUE(OrEof<size_t>(size_t{0}).has_data());
   EXPECT_TRUE(Eof{} == Eof{});
   EXPECT_FALSE(Eof{} != Eof{});
 }
