@@ -22,7 +22,6 @@
 #include "flow/fd/fd.h"
 #include "flow/sys/mono_time.h"
 #include "flow/testing/matchers.h"
-#include "flow/testing/memory_pair.h"
 #include "flow/thread_pool.h"
 #include "gtest/gtest.h"
 

@@ -27,7 +27,6 @@
 #include "flow/fd/fd.h"
 #include "flow/limits.h"
 #include "flow/testing/matchers.h"
-#include "flow/testing/memory_pair.h"
 #include "flow/thread_pool.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
