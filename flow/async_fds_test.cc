@@ -351,6 +351,28 @@ TEST_F(HygieneTest, ShutdownUnderAWaitForThePeersEnd) {
   EXPECT_THAT(peer_end.get(), IsKind(ErrorKind::kClosedLocally));
 }
 
+// Whatever a transport closes in a Shutdown, and whoever waits for it.
+TEST_F(HygieneTest, ShutdownThatClosesWhatIsWaitedFor) {
+  int fds[2];
+  ASSERT_EQ(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+  const flow::UniqueFd in(fds[0]);
+  std::atomic<int> out{fds[1]};
+  auto hooks = std::make_shared<Hooks>();
+  hooks->peer_end = [&](flow::PeerEnd) {
+    return Attempt::WouldBlock(out >= 0 ? Wait::ForFd(out, 0) : Wait());
+  };
+  hooks->shutdown = [&](ShutdownMode) {
+    kernel_.Close(out.exchange(-1));
+    return Attempt::Transferred(0);
+  };
+  AsyncFlow f = On(context_, FlowOn(hooks));
+  auto peer_end = f.WaitPeerEnd(flow::PeerEnd::kGone);
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kWrite).get(), IsOk());
+  EXPECT_EQ(watchman_.closed(), 1);
+  EXPECT_THAT(f.Close().get(), IsOk());
+  EXPECT_THAT(peer_end.get(), IsKind(ErrorKind::kClosedLocally));
+}
+
 // A released flow's descriptor is not in the set any more.
 TEST_F(HygieneTest, ReleaseAndBlockingCalls) {
   auto [a, b] = SocketsOn(context_, kernel_);

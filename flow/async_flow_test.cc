@@ -308,6 +308,7 @@ TEST(AsyncCallbacks, AChainDoesNotKeepOthersWaiting) {
   };
   auto read = b.Read();
   Chain::Step(endless, served, over);
+  ASSERT_TRUE(Eventually([&] { return hooks->reads > 10; }));
   EXPECT_THAT(a.Write(std::string("me too")).get(), IsOk());
   EXPECT_THAT(read.get(), IsData("me too"));
   served = true;
@@ -367,6 +368,22 @@ TEST_F(AsyncFlowTest, ReleaseIsRefusedBetweenThePartsOfAShutdown) {
   EXPECT_THAT(shut.get(), IsOk());
   EXPECT_EQ(hooks->closes, 1);  // "the flow below is closed"
   EXPECT_THAT(f.Read().get(), IsEof());
+}
+
+// ... and also at the moment when no part of it is under way.
+TEST_F(AsyncFlowTest, ReleaseIsRefusedWhenTheLastPartOfAShutdownIsOver) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->layer = true;
+  hooks->drain = [] { return Attempt::Eof(); };
+  AsyncFlow f = On(context_, FlowOn(hooks));
+  absl::Status released;
+  hooks->close = [&] {
+    released = f.Release().status();
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kReadWrite).get(), IsOk());
+  EXPECT_THAT(released, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_TRUE(static_cast<bool>(f));
 }
 
 // "FAILED_PRECONDITION, and `flow` stays as it is, while a call is under way".

@@ -20,14 +20,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "flow/async_context.h"
 #include "flow/async_flow.h"
 #include "flow/async_test_support.h"
 #include "flow/cancel.h"
+#include "flow/driver_test.h"
 #include "flow/fd/fd.h"
 #include "flow/limits.h"
+#include "flow/sys/mono_time.h"
 #include "flow/testing/matchers.h"
 #include "flow/thread_pool.h"
+#include "flow/transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -179,6 +183,35 @@ TEST(AsyncStorm, QueuedLimitsRaceTheirTurn) {
   for (std::thread& thread : readers) thread.join();
   stop = true;
   feeder.join();
+}
+
+// The same with the one before it in its submitter's thread, which makes it
+// ready at the very moment when the poller has seen its limit pass.
+TEST(AsyncStorm, QueuedLimitsRaceAnotherThread) {
+  Histogram outcomes;
+  AsyncContext context;
+  auto hooks = std::make_shared<Hooks>();
+  std::atomic<int64_t> until{0};
+  hooks->read = [&](absl::Span<const iovec>) {
+    while (flow::MonoTime::Now().nanos() < until) {
+    }
+    return flow::Attempt::Transferred(1);
+  };
+  AsyncFlow f = On(context, FlowOn(hooks));
+  for (int round = 0; round < 5 * kRounds; ++round) {
+    const flow::MonoTime soon =
+        flow::MonoTime::In(absl::Microseconds(100 + round % 60));
+    until = soon.nanos();
+    const int before = hooks->reads;
+    std::future<AsyncFlow::ReadResult> first;
+    std::thread submitter([&] { first = f.Read(); });
+    while (hooks->reads == before) {
+    }
+    auto queued = f.Read(flow::MonoTime::FromNanos(soon.nanos() - 40'000));
+    outcomes.Add(queued.get().status());
+    submitter.join();
+    EXPECT_THAT(first.get(), IsData());
+  }
 }
 
 // Churn: contexts, pools and flows come and go under their operations.
