@@ -160,8 +160,8 @@ bool Eventually(Condition condition) {
 class SleepCounter : public flow::Syscalls {
  public:
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
+    ++polls_;  // first: who has seen the sleeper counts its poll too
     ++sleeping_;
-    ++polls_;
     const int n = Syscalls::Poll(fds, count, timeout_ms);
     --sleeping_;
     return n;
