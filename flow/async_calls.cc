@@ -1,8 +1,10 @@
 #include "flow/async_calls.h"
 
 #include <limits>
+#include <memory>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "flow/core.h"
 #include "flow/reading.h"
 #include "flow/shutting.h"
@@ -11,23 +13,17 @@
 namespace flow {
 namespace internal {
 
-absl::Status NoAsyncFlow(absl::string_view operation) {
-  return ClosedLocallyStatus(
-      operation, "no flow (default-constructed, moved from or released)",
-      /*pending=*/false, 0);
-}
-
 // --------------------------------------------------------------------- reading
 
 void StartRead(const AsyncFlowPtr& flow, const Limits& limits,
                Sink<AsyncRead::Result> sink) {
-  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("read"));
+  if (flow == nullptr) return std::move(sink)(NoFlowStatus("read"));
   flow->Submit(std::make_unique<AsyncRead>(flow, limits, std::move(sink)));
 }
 
 void StartReadInto(const AsyncFlowPtr& flow, absl::Span<char> into,
                    const Limits& limits, Sink<AsyncReadInto::Result> sink) {
-  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("read"));
+  if (flow == nullptr) return std::move(sink)(NoFlowStatus("read"));
   if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
     return std::move(sink)(refusal);
   }
@@ -45,7 +41,7 @@ void StartReadInto(const AsyncFlowPtr& flow, absl::Span<char> into,
 
 void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
                 const Limits& limits, Sink<absl::Status> sink) {
-  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("write"));
+  if (flow == nullptr) return std::move(sink)(NoFlowStatus("write"));
   if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
     return std::move(sink)(refusal);
   }
@@ -58,7 +54,7 @@ void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
 
 void StartWriteSome(const AsyncFlowPtr& flow, std::string bytes,
                     const Limits& limits, Sink<AsyncWriteSome::Result> sink) {
-  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("write"));
+  if (flow == nullptr) return std::move(sink)(NoFlowStatus("write"));
   if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
     return std::move(sink)(refusal);
   }
@@ -157,31 +153,36 @@ void StartCloseGracefully(const AsyncFlowPtr& flow, const Limits& limits,
                           Sink<absl::Status> sink) {
   if (flow == nullptr) return std::move(sink)(absl::OkStatus());
   if (flow->poller().in_forked_child()) return std::move(sink)(flow->Refusal());
-  // Shutdown(kWrite), then drain, then Close; the first error is the result.
-  Sink<absl::Status> close =
-      [flow, last = Last(flow, std::move(sink))](absl::Status so_far) mutable {
-        StartClose(flow, /*abort=*/false,
-                   [so_far = std::move(so_far),
-                    last = std::move(last)](absl::Status closed) mutable {
-                     std::move(last)(so_far.ok() ? std::move(closed)
-                                                 : std::move(so_far));
-                   });
+  // Shutdown(kWrite), then drain, then Close.
+  const auto farewell = std::make_shared<Farewell>(flow->core());
+  absl::AnyInvocable<void()&&> close =
+      [flow, farewell, last = Last(flow, std::move(sink))]() mutable {
+        StartClose(
+            flow, /*abort=*/false,
+            [farewell, last = std::move(last)](absl::Status closed) mutable {
+              std::move(last)(farewell->Result(std::move(closed)));
+            });
       };
   flow->Submit(std::make_unique<AsyncShutdown>(
       flow, limits,
-      [flow, limits, close = std::move(close)](absl::Status status) mutable {
-        if (!status.ok() || !flow->core().Linger()) {
-          return std::move(close)(std::move(status));
+      [flow, farewell, limits,
+       close = std::move(close)](absl::Status shut) mutable {
+        if (!farewell->WaitsForPeer(flow->core(), std::move(shut))) {
+          return std::move(close)();
         }
         flow->Submit(std::make_unique<AsyncDrain>(
             flow, /*below=*/false, std::numeric_limits<uint64_t>::max(), limits,
-            std::move(close)));
+            [flow, farewell,
+             close = std::move(close)](absl::Status drained) mutable {
+              farewell->Drained(flow->core(), std::move(drained));
+              std::move(close)();
+            }));
       }));
 }
 
 void StartWaitPeerEnd(const AsyncFlowPtr& flow, PeerEnd at_least,
                       const Limits& limits, Sink<AsyncPeerEnd::Result> sink) {
-  if (flow == nullptr) return std::move(sink)(NoAsyncFlow("wait_peer_end"));
+  if (flow == nullptr) return std::move(sink)(NoFlowStatus("wait_peer_end"));
   AsyncPeerEnd::Start(flow, at_least, limits, std::move(sink));
 }
 

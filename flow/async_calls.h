@@ -14,7 +14,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/cord.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "flow/async_jobs.h"
 #include "flow/async_op.h"
@@ -24,9 +23,6 @@
 
 namespace flow {
 namespace internal {
-
-// What a call on no flow is told.
-absl::Status NoAsyncFlow(absl::string_view operation);
 
 // `flow` may be null in all of these.
 using AsyncFlowPtr = std::shared_ptr<AsyncCore>;

@@ -14,7 +14,7 @@ namespace flow {
 namespace {
 
 using internal::AsyncCore;
-using internal::NoAsyncFlow;
+using internal::NoFlowStatus;
 using internal::Own;
 using internal::Sink;
 
@@ -53,7 +53,7 @@ Sink<Result> ToCallback(const std::shared_ptr<AsyncCore>& flow,
 // ------------------------------------------------------------------ the handle
 
 absl::StatusOr<AsyncFlow> AsyncFlow::From(Flow&& flow, AsyncContext& context) {
-  if (flow.core_ == nullptr) return NoAsyncFlow("async_from");
+  if (flow.core_ == nullptr) return NoFlowStatus("async_from");
   const bool dead =
       context.poller()->in_forked_child() || context.poller()->stopping();
   if (dead || flow.core_->state().inside() > 0) {
@@ -94,7 +94,7 @@ AsyncFlow::~AsyncFlow() {
 }
 
 absl::StatusOr<Flow> AsyncFlow::Release() {
-  if (core_ == nullptr) return NoAsyncFlow("async_release");
+  if (core_ == nullptr) return NoFlowStatus("async_release");
   if (core_->poller().in_forked_child()) return core_->Refusal();
   internal::Core* const core = core_->Release();
   if (core == nullptr) {

@@ -145,7 +145,8 @@ void AsyncPeerEnd::Look() {
   if (a.transferred()) return Finish(static_cast<PeerEnd>(a.n()));
   if (!a.would_block()) return Finish(watch_->FailureOf(a));
   watch_->sleeper().BeginWait();
-  const Wait wait = Calmed(a.wait(), flow_->core().sys());
+  const Wait wait =
+      watch_->sleeper().Calmed(a.wait(), woken_by_fd(), kFutileAllowed);
   flow_->poller().Park(*this, flow_->parked(), wait, limits_.cancel.signal(),
                        watch_->sleeper().LimitInstant(), [this, &wait, shuts] {
                          return watch_->sleeper().Signalled(wait) ||

@@ -70,6 +70,7 @@ void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
     lane.last = o;
     if (!first) {
       o->queued_ = true;
+      core_->CountQueued(o->turn_.direction(), 1);
       o->sleeper_.Arm();
       o->ParkInLine();
     }
@@ -79,7 +80,10 @@ void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
 }
 
 void AsyncCore::Remove(AsyncOp* op) {
-  Lane& lane = LaneOf(op->turn_.direction());
+  const Direction d = op->turn_.direction();
+  Lane& lane = LaneOf(d);
+  // Either this one waited, or the next comes first now.
+  if (lane.first != lane.last) core_->CountQueued(d, -1);
   AsyncOp* previous = nullptr;
   for (AsyncOp* o = lane.first; o != op; o = o->next_in_lane_) previous = o;
   (previous == nullptr ? lane.first : previous->next_in_lane_) =
@@ -313,7 +317,6 @@ void AsyncOp::Try() {
 
 // After a try that transferred. False: it is over.
 bool AsyncOp::Moved(Job::Then then) {
-  SawProgress();
   switch (then) {
     case Job::Then::kDone:
       Finish(true);
@@ -337,7 +340,7 @@ bool AsyncOp::Moved(Job::Then then) {
 
 void AsyncOp::ParkFor(const Wait& wait) {
   sleeper_.BeginWait();
-  const Wait until = Calmed(wait, flow_->core().sys());
+  const Wait until = sleeper_.Calmed(wait, woken_by_fd(), kFutileAllowed);
   flow_->core().SetActivity(turn_.direction(), ActivityOf(wait));
   flow_->poller().Park(*this, flow_->parked(), until, limits_.cancel.signal(),
                        sleeper_.LimitInstant(),

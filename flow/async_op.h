@@ -43,6 +43,11 @@ namespace internal {
 
 class AsyncOp;
 
+// How many tries in a row may be in vain before the next comes after a pause:
+// with three system calls for each (epoll_wait, the try, epoll_ctl) and two for
+// each pause that is 20 in the first second (P4).
+inline constexpr int kFutileAllowed = 1;
+
 // What the handle and the operations of one AsyncFlow share.
 class AsyncCore final : public Core::FdGuard,
                         public std::enable_shared_from_this<AsyncCore> {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "flow/status.h"
 #include "flow/sys/fork_generation.h"
 
 namespace flow {
@@ -16,21 +16,25 @@ constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
 
 }  // namespace
 
-absl::Status ClosedLocallyStatus(absl::string_view operation,
-                                 absl::string_view context, bool pending,
-                                 uint64_t bytes_done) {
-  ErrorDetail detail;
+absl::Status ClosedLocallyStatus(ErrorDetail detail, absl::string_view context,
+                                 bool pending) {
   detail.kind = ErrorKind::kClosedLocally;
-  detail.operation = std::string(operation);
-  detail.bytes_done = bytes_done;
   return MakeStatus(
       pending ? absl::StatusCode::kCancelled
               : absl::StatusCode::kFailedPrecondition,
-      absl::StrCat(operation,
+      absl::StrCat(detail.operation,
                    pending ? "() cancelled: closed locally meanwhile"
                            : "() refused: closed locally",
                    context.empty() ? "" : "; ", context),
       detail);
+}
+
+absl::Status NoFlowStatus(absl::string_view operation) {
+  ErrorDetail detail;
+  detail.operation = std::string(operation);
+  return ClosedLocallyStatus(
+      detail, "no flow (default-constructed, moved from or released)",
+      /*pending=*/false);
 }
 
 Core::Core(std::unique_ptr<Transport> transport, Syscalls* sys)
@@ -115,6 +119,7 @@ bool Core::HandOver(Direction d) {
     return false;
   }
   queue.Remove(next);
+  CountQueued(d, -1);
   const bool more = queue.first != nullptr;
   Apply([d, more](FlowState s) { return s.HandOver(d, more); });
   // Under mu_, so that the waiter can't be gone before it has been told.
@@ -168,12 +173,14 @@ bool Core::Queue(Waiter* waiter, Direction d) {
   absl::MutexLock lock(&mu_);
   TurnQueue& queue = QueueOf(d);
   queue.Append(waiter);
+  CountQueued(d, 1);
   // Whoever stands behind others was preceded here by one who saw the direction
   // held; it will be handed on.
   if (queue.first != waiter) return false;
   const Step step = Apply([d](FlowState s) { return s.TakeTurn(d, false); });
   if (step.answer != Answer::kTry) return false;
   queue.Remove(waiter);
+  CountQueued(d, -1);
   return true;
 }
 
@@ -197,6 +204,7 @@ bool Core::WaitTurn(Role role, Sleeper& sleeper, Woke& woke) {
     if (waiter.granted) return true;
     if (woke == Woke::kRetry && !ended) continue;
     QueueOf(d).Remove(&waiter);
+    CountQueued(d, -1);
     return false;
   }
 }
@@ -308,20 +316,25 @@ absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
     // Nobody is inside, and nobody comes in any more.
     transport = std::move(transport_);
     released_.store(true, std::memory_order_release);
-    absl::MutexLock lock(&mu_);
-    close_done_ = true;
+    {
+      absl::MutexLock lock(&mu_);
+      close_done_ = true;
+    }
+    signal_.Notify();  // a Close that has come meanwhile waits for this
+    Unpin();
+    return transport;
   }
-  Unpin();
-  if (answer == Answer::kTry) return transport;
+  const absl::Cleanup unpin = [this] { Unpin(); };
   if (answer == Answer::kClosed) {
-    return ClosedLocallyStatus(operation, Describe(), /*pending=*/false, 0);
+    return ClosedLocallyStatus(Detail(operation), Describe(),
+                               /*pending=*/false);
   }
   return MakeStatus(
       absl::StatusCode::kFailedPrecondition,
       absl::StrCat(operation,
                    "() refused: a call is under way or a side has ended; ",
                    Describe()),
-      {});
+      Detail(operation));
 }
 
 // ---------------------------------------------------------------------- facts
@@ -338,6 +351,16 @@ absl::Status Core::WriteError() {
 
 std::string Core::Describe() const {
   return absl::StrCat("flow ", EndpointPair(local_, peer_));
+}
+
+ErrorDetail Core::Detail(absl::string_view operation,
+                         uint64_t bytes_done) const {
+  ErrorDetail detail;
+  detail.operation = std::string(operation);
+  detail.local = local_.ToString();
+  detail.peer = peer_.ToString();
+  detail.bytes_done = bytes_done;
+  return detail;
 }
 
 std::string Core::ToString() const {
@@ -367,9 +390,12 @@ Stats Core::GetStats() const {
   for (const Direction d : {Direction::kRead, Direction::kWrite}) {
     Activity activity =
         activity_[static_cast<int>(d)].load(std::memory_order_relaxed);
-    if (activity == Activity::kIdle && now.held(d))
+    if (activity == Activity::kIdle && now.held(d)) {
       activity = Activity::kTrying;
+    }
     (d == Direction::kRead ? stats.reading : stats.writing) = activity;
+    (d == Direction::kRead ? stats.queued_reads : stats.queued_writes) =
+        queued_[static_cast<int>(d)].load(std::memory_order_relaxed);
   }
   return stats;
 }

@@ -38,17 +38,20 @@
 #include "flow/sleeper.h"
 #include "flow/state.h"
 #include "flow/stats.h"
+#include "flow/status.h"
 #include "flow/sys/syscalls.h"
 #include "flow/transport.h"
 
 namespace flow {
 namespace internal {
 
-// The Status of a call on a flow that this side has ended. `pending`: it ended
-// while the call was under way.
-absl::Status ClosedLocallyStatus(absl::string_view operation,
-                                 absl::string_view context, bool pending,
-                                 uint64_t bytes_done);
+// The Status of a call on a flow that this side has ended. `detail` has the
+// operation, and what else is known. `pending`: it ended while the call was
+// under way.
+absl::Status ClosedLocallyStatus(ErrorDetail detail, absl::string_view context,
+                                 bool pending);
+// Of a call on no flow (default-constructed, moved from or released).
+absl::Status NoFlowStatus(absl::string_view operation);
 
 class Core {
  public:
@@ -134,12 +137,16 @@ class Core {
   bool abort_is_visible() const { return abort_is_visible_; }
   bool ends_are_visible() const { return ends_are_visible_; }
   bool is_layer() const { return is_layer_; }
+  bool can_read() const { return can_read_; }
   bool can_release_fd() const { return can_release_fd_; }
   absl::string_view read_name() const { return read_name_; }
   // The transport's; -1 once the flow is closed.
   int NativeHandle();
   // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
   std::string Describe() const;
+  // The payload of an error of `operation`: both ends, and the bytes done.
+  ErrorDetail Detail(absl::string_view operation,
+                     uint64_t bytes_done = 0) const;
   // That, whether it is closed, and the bytes that have moved.
   std::string ToString() const;
 
@@ -152,6 +159,11 @@ class Core {
   void CountWrite() { Bump(writes_, 1); }
   void SetActivity(Direction d, Activity activity) {
     activity_[static_cast<int>(d)].store(activity, std::memory_order_relaxed);
+  }
+  // Calls that wait for their turn. Each driver counts its own.
+  void CountQueued(Direction d, int change) {
+    queued_[static_cast<int>(d)].fetch_add(static_cast<uint32_t>(change),
+                                           std::memory_order_relaxed);
   }
   Stats GetStats() const;
 
@@ -236,6 +248,7 @@ class Core {
   std::atomic<uint64_t> reads_{0};
   std::atomic<uint64_t> writes_{0};
   std::atomic<Activity> activity_[2] = {Activity::kIdle, Activity::kIdle};
+  std::atomic<uint32_t> queued_[2] = {0, 0};
 };
 
 }  // namespace internal

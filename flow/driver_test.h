@@ -163,6 +163,7 @@ class SleepCounter : public flow::Syscalls {
     ++polls_;  // first: who has seen the sleeper counts its poll too
     ++sleeping_;
     const int n = Syscalls::Poll(fds, count, timeout_ms);
+    while (frozen_) std::this_thread::yield();
     --sleeping_;
     return n;
   }
@@ -170,8 +171,12 @@ class SleepCounter : public flow::Syscalls {
     return Eventually([&] { return sleeping_ == sleepers; });
   }
   int polls() const { return polls_; }
+  // Sleepers stay asleep, whatever has come, until Thaw.
+  void Freeze() { frozen_ = true; }
+  void Thaw() { frozen_ = false; }
 
  private:
+  std::atomic<bool> frozen_{false};
   std::atomic<int> sleeping_{0};
   std::atomic<int> polls_{0};
 };

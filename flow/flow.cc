@@ -4,28 +4,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "flow/call.h"
 #include "flow/core.h"
 #include "flow/reading.h"
 #include "flow/shutting.h"
 #include "flow/writing.h"
 
 namespace flow {
-namespace {
 
-using internal::Call;
-using internal::ClosedLocallyStatus;
 using internal::Core;
-
-// What a Flow without a Core answers.
-absl::Status NoFlow(absl::string_view operation) {
-  return ClosedLocallyStatus(operation,
-                             "no flow (default-constructed, moved "
-                             "from or released)",
-                             /*pending=*/false, 0);
-}
-
-}  // namespace
+using internal::NoFlowStatus;
 
 Flow::Flow(std::unique_ptr<Transport> transport, Syscalls* sys)
     : core_(transport == nullptr
@@ -55,13 +42,13 @@ Flow::~Flow() {
 Flow::operator bool() const { return core_ != nullptr && !core_->released(); }
 
 absl::StatusOr<OrEof<Buffer>> Flow::Read(const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("read");
+  if (core_ == nullptr) return NoFlowStatus("read");
   return internal::ReadFresh(*core_, limits);
 }
 
 absl::StatusOr<OrEof<size_t>> Flow::ReadInto(absl::Span<char> into,
                                              const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("read");
+  if (core_ == nullptr) return NoFlowStatus("read");
   return internal::ReadInto(*core_, into, limits);
 }
 
@@ -70,19 +57,19 @@ absl::Status Flow::Write(absl::string_view bytes, const Limits& limits) {
 }
 
 absl::Status Flow::Write(const absl::Cord& bytes, const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("write");
+  if (core_ == nullptr) return NoFlowStatus("write");
   return internal::WriteCord(*core_, bytes, limits);
 }
 
 absl::Status Flow::Writev(absl::Span<const absl::string_view> pieces,
                           const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("write");
+  if (core_ == nullptr) return NoFlowStatus("write");
   return internal::WriteViews(*core_, pieces, limits);
 }
 
 absl::StatusOr<size_t> Flow::WriteSome(absl::string_view bytes,
                                        const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("write");
+  if (core_ == nullptr) return NoFlowStatus("write");
   return internal::WriteOneStep(*core_, bytes, limits);
 }
 
@@ -106,7 +93,7 @@ absl::Status Flow::CloseGracefully(const Limits& limits) {
 
 absl::StatusOr<PeerEnd> Flow::WaitPeerEnd(PeerEnd at_least,
                                           const Limits& limits) {
-  if (core_ == nullptr) return NoFlow("wait_peer_end");
+  if (core_ == nullptr) return NoFlowStatus("wait_peer_end");
   return internal::WaitPeerEnd(*core_, at_least, limits);
 }
 
@@ -139,14 +126,14 @@ std::string Flow::ToString() const {
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> Flow::ReleaseTransport() {
-  if (core_ == nullptr) return NoFlow("release_transport");
+  if (core_ == nullptr) return NoFlowStatus("release_transport");
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       core_->Release("release_transport");
   return transport;
 }
 
 absl::StatusOr<UniqueFd> Flow::ReleaseFd() {
-  if (core_ == nullptr) return NoFlow("release_fd");
+  if (core_ == nullptr) return NoFlowStatus("release_fd");
   if (!core_->can_release_fd()) {
     return MakeStatus(absl::StatusCode::kUnimplemented,
                       absl::StrCat("release_fd() refused: not a flow on one fd "

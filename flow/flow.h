@@ -130,8 +130,9 @@ class Flow {
 
   // Waits until the transport has accepted all of `bytes`. On an error,
   // BytesDone(status) were accepted, and the write side has ended or, if a
-  // limit hit before the first byte, is as it was. Empty: OK if the side is
-  // open.
+  // limit hit before the first byte, is as it was. A later Write is told the
+  // same status, with the first one's count, and none of its own bytes was
+  // accepted. Empty: OK if the side is open.
   [[nodiscard]] absl::Status Write(absl::string_view bytes,
                                    const Limits& limits = {});
   [[nodiscard]] absl::Status Write(const absl::Cord& bytes,
@@ -167,8 +168,12 @@ class Flow {
 
   // Shutdown(kWrite), then reads and drops until the peer ends too, then Close:
   // the way to know that the peer has got everything. OK: the peer's end was
-  // seen. DEADLINE_EXCEEDED or CANCELLED: a limit cut it; the flow is closed.
-  // An error of the stream is returned. Blocked Reads wake with CANCELLED.
+  // seen, and nothing that was written is known to be lost; or there is no
+  // peer's end to see, since this flow can't read or has done Shutdown(kRead).
+  // DEADLINE_EXCEEDED or CANCELLED: a limit cut it, or another thread's Close.
+  // An error of the stream is returned, also one that was told before, and the
+  // status of a sealed side. The flow is closed in any case. Several may wait
+  // at once. Blocked Reads wake with CANCELLED.
   [[nodiscard]] absl::Status CloseGracefully(const Limits& limits);
 
   // Close, but so that the peer sees a failure rather than a clean end, where

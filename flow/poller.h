@@ -84,10 +84,9 @@ class Parked {
   virtual void OnReady() = 0;
 
  protected:
-  // What to park with after a try that found nothing: `wait`, or, if its
-  // descriptor keeps being "ready" in vain, a pause, longer each time (P4).
-  Wait Calmed(const Wait& wait, Syscalls* sys);
-  void SawProgress() { futile_ = 0; }
+  // Whether it was last made ready by its descriptor, or by one that can't be
+  // waited for at all.
+  bool woken_by_fd() const { return woken_by_fd_; }
 
  private:
   friend class Poller;
@@ -103,8 +102,7 @@ class Parked {
   Place place_ = Place::kNowhere;
   uint8_t watch_ = 0;  // which descriptor of its flow, if events_ is not 0
   bool on_fd_ = false;
-  bool woken_by_fd_ = false;  // or by one that can't be waited for at all
-  uint8_t futile_ = 0;        // wakes in a row that let nothing move
+  bool woken_by_fd_ = false;
   short events_ = 0;
   ParkedFlow* flow_ = nullptr;
   MonoTime wake_at_ = kNever;

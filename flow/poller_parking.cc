@@ -16,10 +16,6 @@ namespace {
 // A descriptor that can't be watched, for want of memory or of a duplicate, is
 // tried again after this long: each time costs four system calls (P4).
 constexpr absl::Duration kShortage = absl::Milliseconds(250);
-// The figures of flow/sleeper.cc, for a descriptor that is "ready" in vain.
-constexpr uint8_t kFutileAllowed = 3;
-constexpr uint8_t kFutileMax = 11;
-constexpr absl::Duration kPauseMax = absl::Milliseconds(120);
 constexpr short kAlways = POLLERR | POLLHUP | POLLNVAL;
 
 // What comes back with an event. No slot is ever the last, so that none is
@@ -54,22 +50,6 @@ void ParkedFlow::CloseAfterFork() {
 }
 
 // --------------------------------------------------------- parking and waking
-
-Wait Parked::Calmed(const Wait& wait, Syscalls* sys) {
-  // A pause counts too, or it would never become longer.
-  if (woken_by_fd_ || futile_ > kFutileAllowed) {
-    futile_ = static_cast<uint8_t>(std::min(futile_ + 1, int{kFutileMax}));
-  } else {
-    futile_ = 0;
-  }
-  if (futile_ <= kFutileAllowed) return wait;
-  Wait calm = wait;
-  calm.fd = -1;
-  const absl::Duration pause = std::min(
-      absl::Milliseconds(1 << (futile_ - kFutileAllowed - 1)), kPauseMax);
-  calm.until = std::min(wait.until, sys->Now() + pause);
-  return calm;
-}
 
 void Poller::Park(Parked& operation, ParkedFlow& flow, const Wait& wait,
                   Signal* token, MonoTime wake_at,

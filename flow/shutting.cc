@@ -1,5 +1,7 @@
 #include "flow/shutting.h"
 
+#include <utility>
+
 #include "absl/cleanup/cleanup.h"
 #include "flow/call.h"
 #include "flow/job.h"
@@ -10,6 +12,7 @@ namespace internal {
 namespace {
 
 constexpr char kShutdown[] = "shutdown";
+constexpr char kClose[] = "close";
 
 absl::Status ShutWrite(Core& core, const Limits& limits) {
   Call call(core, Role::kShutdown, limits, kShutdown);
@@ -23,7 +26,7 @@ absl::Status ShutWrite(Core& core, const Limits& limits) {
 // Reads and drops until the end of the stream, or `at_most` bytes.
 absl::Status Drain(Core& core, bool below, uint64_t at_most,
                    const Limits& limits) {
-  Call call(core, Role::kDrain, limits, "close");
+  Call call(core, Role::kDrain, limits, kClose);
   DrainJob job(below, at_most);
   if (call.Begin() && call.Run(job)) return absl::OkStatus();
   return call.at_eof() ? absl::OkStatus() : call.status();
@@ -61,17 +64,43 @@ absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits) {
   return status;
 }
 
+bool Farewell::WaitsForPeer(Core& core, absl::Status shut) {
+  status_ = std::move(shut);
+  if (!status_.ok()) return false;
+  const WriteEnd end = core.state().write_end();
+  // Not all that was written will arrive, whatever the peer sends.
+  if (end != WriteEnd::kOpen) status_ = core.WriteError();
+  if (end == WriteEnd::kClosedByPeer || end == WriteEnd::kError) return false;
+  // A peer that sees the end mark of a side that was cut in the middle still
+  // reads, and must not be reset.
+  if (core.Linger()) return true;
+  // Somebody has closed the flow meanwhile.
+  if (was_open_ && core.can_read()) {
+    Drained(core, ClosedLocallyStatus(core.Detail(kClose), core.Describe(),
+                                      /*pending=*/true));
+  }
+  return false;
+}
+
+void Farewell::Drained(const Core& core, absl::Status drained) {
+  if (!status_.ok()) return;
+  // Another CloseGracefully has seen the peer's end, and closed.
+  if (core.state().read_end() == ReadEnd::kEof) return;
+  status_ = std::move(drained);
+}
+
+absl::Status Farewell::Result(absl::Status closed) const {
+  return status_.ok() ? closed : status_;
+}
+
 absl::Status CloseGracefully(Core& core, const Limits& limits) {
   core.Pin();
   const absl::Cleanup unpin = [&core] { core.Unpin(); };
-  absl::Status status = ShutWrite(core, limits);
-  // From here on the read side is ours; if it is somebody else's (Close has
-  // come, or a second CloseGracefully), they finish.
-  if (status.ok() && core.Linger()) {
-    status = Drain(core, /*below=*/false, UINT64_MAX, limits);
+  Farewell farewell(core);
+  if (farewell.WaitsForPeer(core, ShutWrite(core, limits))) {
+    farewell.Drained(core, Drain(core, /*below=*/false, UINT64_MAX, limits));
   }
-  const absl::Status closed = core.Close(/*abort=*/false);
-  return status.ok() ? closed : status;
+  return farewell.Result(core.Close(/*abort=*/false));
 }
 
 }  // namespace internal

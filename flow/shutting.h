@@ -25,6 +25,25 @@ inline constexpr uint64_t kBelowBytes = 1 << 20;
 // is closed as soon as nobody is inside.
 void RetireLayer(Core& core);
 
+// What CloseGracefully makes of its parts, whoever drives them:
+// Shutdown(kWrite), a drain if it WaitsForPeer, Close.
+class Farewell {
+ public:
+  explicit Farewell(const Core& core) : was_open_(!core.state().closed()) {}
+
+  // After the Shutdown, with its status: whether the peer's end is to be waited
+  // for, by a drain of the read side, which is CloseGracefully's from now on.
+  bool WaitsForPeer(Core& core, absl::Status shut);
+  // After the drain, with its status; before Close.
+  void Drained(const Core& core, absl::Status drained);
+  // The result, with the status of Close.
+  absl::Status Result(absl::Status closed) const;
+
+ private:
+  const bool was_open_;
+  absl::Status status_;  // the first that is not OK
+};
+
 absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits);
 absl::Status CloseGracefully(Core& core, const Limits& limits);
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <memory>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
@@ -299,6 +300,105 @@ TEST(ShuttingTest, CloseGracefullyTellsTheErrorThatItMeetsOrFinds) {
                 IsKind(ErrorKind::kReset));
     EXPECT_EQ(hooks->closes, 1);
   }
+}
+
+// "A sticky error = that error", also one that the write side alone has met and
+// that was told before, whatever the peer goes on to send.
+TEST(ShuttingTest, CloseGracefullyTellsTheErrorThatEndedTheWriteSide) {
+  for (const int error : {EPIPE, ENOSPC}) {
+    auto hooks = std::make_shared<Hooks>();
+    hooks->write = [error](Iovecs) {
+      return Attempt::Failed(error, flow::ErrorScope::kDirection);
+    };
+    hooks->read = [](Iovecs) { return Attempt::Eof(); };
+    Flow f = FlowOn(hooks);
+    const absl::Status told = f.Write("x");
+    EXPECT_THAT(told, testing::Not(IsOk()));
+    EXPECT_EQ(f.CloseGracefully(absl::Seconds(20)), told);
+    EXPECT_EQ(hooks->closes, 1);
+    EXPECT_EQ(hooks->reads, 0) << "there is nothing to wait for";
+  }
+}
+
+// A side that was cut in the middle has lost bytes too; but the peer, who sees
+// the end mark, is not reset while it reads.
+TEST(ShuttingTest, CloseGracefullyOfASealedFlowDrainsAndSaysSo) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->write = [&](Iovecs from) {
+    return hooks->writes == 1 && from[0].iov_len > 1 ? Attempt::Transferred(1)
+                                                     : hooks->Blocked();
+  };
+  hooks->read = [](Iovecs) { return Attempt::Eof(); };
+  Flow f = FlowOn(hooks);
+  EXPECT_THAT(f.Write("xy", absl::Milliseconds(5)),
+              IsKind(ErrorKind::kDeadline));
+  EXPECT_THAT(f.CloseGracefully(absl::Seconds(20)), IsKind(ErrorKind::kSealed));
+  EXPECT_EQ(hooks->write_shuts, 1);
+  EXPECT_EQ(hooks->reads, 1);
+  EXPECT_EQ(hooks->closes, 1);
+}
+
+// The second is no reason to cut the first, and both are told the end.
+TEST(ShuttingTest, TwoCloseGracefullyBothSeeThePeersEnd) {
+  auto hooks = std::make_shared<Hooks>();
+  std::atomic<bool> ended{false};
+  hooks->read = [&](Iovecs) {
+    return ended ? Attempt::Eof() : hooks->Blocked();
+  };
+  Flow f = FlowOn(hooks);
+  Background first([&f] { return f.CloseGracefully(absl::Seconds(20)); });
+  ASSERT_TRUE(ReaderSleeps(f));
+  Background second([&f] { return f.CloseGracefully(absl::Seconds(20)); });
+  while (f.GetStats().queued_reads == 0) std::this_thread::yield();
+  EXPECT_EQ(hooks->closes, 0);
+  ended = true;
+  hooks->signal.Notify();
+  EXPECT_THAT(first.Get(), IsOk());
+  EXPECT_THAT(second.Get(), IsOk());
+  EXPECT_EQ(hooks->closes, 1);
+}
+
+TEST(ShuttingTest, ACloseGracefullyThatIsCutByCloseSaysSo) {
+  auto hooks = std::make_shared<Hooks>();
+  Flow f = FlowOn(hooks);
+  Background graceful([&f] { return f.CloseGracefully(absl::Seconds(20)); });
+  ASSERT_TRUE(ReaderSleeps(f));
+  EXPECT_THAT(f.Close(), IsOk());
+  EXPECT_THAT(graceful.Get(), AllOf(StatusIs(absl::StatusCode::kCancelled),
+                                    IsKind(ErrorKind::kClosedLocally)));
+  EXPECT_THAT(f.CloseGracefully(absl::Seconds(20)), IsOk())
+      << "the status of the first Close";
+}
+
+// flow.h: "or there is no peer's end to see, since this flow ... has done
+// Shutdown(kRead)".
+TEST(ShuttingTest, CloseGracefullyAfterShutdownReadDropsWhatIsThere) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->read = [&](Iovecs) {
+    return hooks->reads < 3 ? Attempt::Transferred(7) : Attempt::Eof();
+  };
+  Flow f = FlowOn(hooks);
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kRead), IsOk());
+  EXPECT_THAT(f.CloseGracefully(absl::Seconds(20)), IsOk());
+  EXPECT_EQ(hooks->reads, 3);
+}
+
+// A Write that waits when the reader meets the end of both sides is told that
+// end, also if a Shutdown has come in between; a later one, of the Shutdown.
+TEST(ShuttingTest, AWriteUnderWayIsToldTheErrorNotTheShutdownAfterIt) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->write = [&](Iovecs) { return hooks->Blocked(); };
+  hooks->read = [](Iovecs) { return Attempt::Failed(ECONNRESET); };
+  SleepCounter sys;
+  Flow f = FlowOn(hooks, &sys);
+  Background writer([&f] { return f.Write("x"); });
+  ASSERT_TRUE(WriterSleeps(f));
+  sys.Freeze();  // the writer wakes only when it is let
+  EXPECT_THAT(f.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kWrite), IsOk());
+  sys.Thaw();
+  EXPECT_THAT(writer.Get(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kClosedLocally));
 }
 
 // "Readers wake with CANCELLED", and none of them gets what is drained.

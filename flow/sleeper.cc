@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "flow/status.h"
 #include "flow/sys/errno_table.h"
 
 namespace flow {
@@ -21,11 +21,17 @@ constexpr absl::Duration kAloneSlice = absl::Milliseconds(20);
 // How often a thread without an eventfd looks up: 17 calls a second keep both
 // P3 (100 ms) and P4 (20 calls a second).
 constexpr absl::Duration kBlindSlice = absl::Milliseconds(60);
+// A poll that fails for want of memory is made again after this long, spent in
+// slices of this length: at most 18 calls a second.
+constexpr absl::Duration kPollAgain = absl::Milliseconds(500);
+constexpr absl::Duration kPollAgainSlice = absl::Milliseconds(90);
 // A descriptor that is "ready" again and again while tries find nothing is
 // tried again only after a pause: 8, 64, 200, 200, ... ms. With two calls (a
 // poll and a try) for each that is 19 in the first second, and 10 in the next
 // (P4).
 constexpr int kFutileAllowed = 2;
+// An instant that is nearer than this is as good as now.
+constexpr absl::Duration kSoon = absl::Milliseconds(1);
 constexpr absl::Duration kFutileFirst = absl::Milliseconds(8);
 constexpr absl::Duration kFutileMax = absl::Milliseconds(200);
 // The coarse clock is at most 10 ms behind, so with more than this left it will
@@ -94,31 +100,39 @@ Woke Sleeper::PassedLimit() const {
   return Woke::kRetry;
 }
 
-Woke Sleeper::Sleep(const Wait& wait) {
+Wait Sleeper::Calmed(const Wait& wait, bool woken_by_fd, int allowed) {
+  // A pause counts too, or it would never become longer.
+  const bool in_vain = (woken_by_fd || paused_ || soon_) && !wait.moved;
+  futile_ = in_vain ? futile_ + 1 : 0;
+  soon_ = !wait.until.is_never() && wait.until <= sys_->Now() + kSoon;
+  paused_ = futile_ > allowed;
+  if (!paused_) return wait;
+  const int times = std::min(futile_ - allowed - 1, 2);
+  Wait calm = wait;
+  calm.fd = -1;
+  calm.until =
+      sys_->Now() + std::min(kFutileFirst * (1 << (3 * times)), kFutileMax);
+  return calm;
+}
+
+Woke Sleeper::Sleep(const Wait& asked) {
   // A Cancel between the look that ended the last sleep and Arm() moved the
   // signal before it was armed: the flag, looked at after, has it.
   if (limits_.cancel.cancelled()) return Woke::kCancelled;
   BeginWait();
-  const Nearest limit = NearestLimit();
-  MonoTime until = std::min(limit.when, wait.until);
+  const Wait wait = Calmed(asked, woken_by_fd_, kFutileAllowed);
+  const MonoTime until = std::min(NearestLimit().when, wait.until);
+  woken_by_fd_ = false;
   if (!Signalled(wait)) {
-    bool ready = false;
-    if (futile_ > kFutileAllowed) {
-      const int times = std::min(futile_ - kFutileAllowed - 1, 2);
-      const absl::Duration pause =
-          std::min(kFutileFirst * (1 << (3 * times)), kFutileMax);
-      Wait calm = wait;
-      calm.fd = -1;
-      SleepLinked(calm, std::min(until, sys_->Now() + pause));
-      ready = true;  // not known, but the count must go on
-    } else if (wait.fd >= 0 && wait.signal == nullptr) {
-      ready = Poll(wait, /*with_fd=*/true, nullptr,
-                   std::min(until, sys_->Now() + kAloneSlice));
-      if (!ready && !Signalled(wait)) ready = SleepLinked(wait, until);
+    if (wait.fd >= 0 && wait.signal == nullptr) {
+      woken_by_fd_ = Poll(wait, /*with_fd=*/true, nullptr,
+                          std::min(until, sys_->Now() + kAloneSlice));
+      if (!woken_by_fd_ && !Signalled(wait)) {
+        woken_by_fd_ = SleepLinked(wait, until);
+      }
     } else {
-      ready = SleepLinked(wait, until);
+      woken_by_fd_ = SleepLinked(wait, until);
     }
-    futile_ = ready ? futile_ + 1 : 0;
   }
   return PassedLimit();
 }
@@ -143,14 +157,15 @@ bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
   pollfd fds[2];
   nfds_t count = 0;
   if (with_fd) fds[count++] = {wait.fd, wait.events, 0};
-  const bool blind = waker != nullptr && waker->fd() < 0;
+  bool blind = waker != nullptr && waker->fd() < 0;
+  absl::Duration slice = kBlindSlice;
   if (waker != nullptr && !blind) fds[count++] = {waker->fd(), POLLIN, 0};
   for (;;) {
     MonoTime wake_at = until;
     MonoTime now;
     if (!until.is_never() || blind) {
       now = sys_->Now();
-      if (blind) wake_at = std::min(until, now + kBlindSlice);
+      if (blind) wake_at = std::min(until, now + slice);
       if (wake_at <= now) return false;
     }
     const int timeout = TimeoutMs(now, wake_at);
@@ -169,13 +184,12 @@ bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
       if (Signalled(wait)) return false;
       continue;
     }
-    // ENOMEM and the like: as if the slice were over, but not in a spin.
-    if (count > 0) {
-      count = 0;
-      until = std::min(until, sys_->Now() + kBlindSlice);
-      continue;
-    }
-    return false;
+    // ENOMEM and the like: the signals are looked at from time to time.
+    if (count == 0) return false;
+    count = 0;
+    blind = true;
+    slice = kPollAgainSlice;
+    until = std::min(until, sys_->Now() + kPollAgain);
   }
 }
 
@@ -190,6 +204,11 @@ absl::Status LimitStatus(Woke woke, absl::string_view operation,
   ErrorDetail detail;
   detail.operation = std::string(operation);
   detail.bytes_done = bytes_done;
+  return LimitStatus(woke, std::move(detail), context);
+}
+
+absl::Status LimitStatus(Woke woke, ErrorDetail detail,
+                         absl::string_view context) {
   absl::StatusCode code = absl::StatusCode::kInternal;
   absl::string_view what = "";
   switch (woke) {
@@ -217,11 +236,12 @@ absl::Status LimitStatus(Woke woke, absl::string_view operation,
       break;
     case Woke::kInvalid:
       return InvalidArgument(absl::StrCat(
-          operation, "() refused: stall_timeout must be more than 0"));
+          detail.operation, "() refused: stall_timeout must be more than 0"));
   }
-  return MakeStatus(
-      code, absl::StrCat(operation, what, context.empty() ? "" : "; ", context),
-      detail);
+  return MakeStatus(code,
+                    absl::StrCat(detail.operation, what,
+                                 context.empty() ? "" : "; ", context),
+                    detail);
 }
 
 }  // namespace internal

@@ -36,6 +36,7 @@
 #include "flow/limits.h"
 #include "flow/signal.h"
 #include "flow/stats.h"
+#include "flow/status.h"
 #include "flow/sys/syscalls.h"
 #include "flow/transport.h"
 
@@ -78,6 +79,12 @@ class Sleeper {
     futile_ = 0;
   }
 
+  // What to sleep on after a try that found nothing: `wait`; or a pause, longer
+  // each time, if tries keep being in vain (P4): more than `allowed` in a row
+  // were made because the descriptor was "ready" (`woken_by_fd`) or an instant
+  // had come that was as good as now.
+  Wait Calmed(const Wait& wait, bool woken_by_fd, int allowed);
+
   // Sleeps until `wait` may be over, a signal moves, or a limit is passed.
   Woke Sleep(const Wait& wait);
 
@@ -112,15 +119,20 @@ class Sleeper {
   // When the current stretch without progress began; Past() until a sleep needs
   // it, so that calls that never sleep read no clock.
   MonoTime stall_since_ = MonoTime::Past();
-  // How often in a row the fd was "ready" and the try found nothing.
-  int futile_ = 0;
+  int futile_ = 0;            // tries in a row that were in vain
+  bool paused_ = false;       // the last sleep was a pause
+  bool soon_ = false;         // it was for an instant as good as now
+  bool woken_by_fd_ = false;  // how the last Sleep ended
 };
 
 // What a call that sleeps on `wait` is doing, for statistics.
 Activity ActivityOf(const Wait& wait);
 
-// The Status for a call that a limit ended: `operation` is its name, `context`
-// what it was doing to whom ("flow tcp ..., 12 of 40 bytes done").
+// The Status for a call that a limit ended: `detail` has its name, and what
+// else is known; `context` says what it was doing to whom ("flow tcp ..., 12 of
+// 40 bytes done").
+absl::Status LimitStatus(Woke woke, ErrorDetail detail,
+                         absl::string_view context);
 absl::Status LimitStatus(Woke woke, absl::string_view operation,
                          absl::string_view context, uint64_t bytes_done);
 

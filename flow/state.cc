@@ -100,6 +100,20 @@ Answer FlowState::AskShutdown() const {
   return Answer::kClosed;
 }
 
+Answer FlowState::AskUnderWay(Role role) const {
+  const Answer answer = Ask(role);
+  // Closed while the call was under way, not before it.
+  if (answer == Answer::kClosed) return Answer::kCancelled;
+  // A Shutdown waits for the Write under way, unless the side has ended: then
+  // that end came first.
+  if (role == Role::kWrite && answer == Answer::kShut &&
+      (write_end() == WriteEnd::kClosedByPeer ||
+       write_end() == WriteEnd::kError)) {
+    return Answer::kError;
+  }
+  return answer;
+}
+
 // What the answer to the holder of a direction does to the state.
 void FlowState::BeginTry(Role role, Answer answer) {
   SetTrying(DirectionOf(role), answer == Answer::kTry);
@@ -131,9 +145,7 @@ Step FlowState::Enter(Role role) const {
 }
 
 Step FlowState::Resume(Role role) const {
-  Step step{*this, Ask(role)};
-  // Closed while the call was under way, not before it.
-  if (step.answer == Answer::kClosed) step.answer = Answer::kCancelled;
+  Step step{*this, AskUnderWay(role)};
   step.next.BeginTry(role, step.answer);
   return step;
 }
@@ -221,8 +233,7 @@ Step FlowState::AfterTry(Role role, Tried tried) const {
     step.next.SetWriteShut(WriteShut::kShutting);
     step.wake |= queued(Direction::kWrite);  // writes are refused from now on
   }
-  step.answer = step.next.Ask(role);
-  if (step.answer == Answer::kClosed) step.answer = Answer::kCancelled;
+  step.answer = step.next.AskUnderWay(role);
   if (step.answer == Answer::kTry) step.answer = Answer::kWait;
   if (role == Role::kShutdown && step.answer == Answer::kError) {
     step.next.SetWriteShut(WriteShut::kShut);
@@ -354,9 +365,9 @@ Step FlowState::Seal() const {
 }
 
 Step FlowState::Linger() const {
-  const bool out = closed() || lingering() || retired();
+  const bool out = closed() || retired();
   Step step{*this, out ? Answer::kClosed : Answer::kTry};
-  if (out) return step;
+  if (out || lingering()) return step;
   step.next.Set(kLingerBit, true);
   step.wake = true;
   return step;

@@ -72,6 +72,10 @@
 //
 // (A sealed side is tried by Shutdown alone, to send the end mark.)
 //
+// A call that is under way is told by the first table too, but for two cells:
+// Closed is Cancelled to it; and a Write whose side has been refused or has
+// failed is told that, also if a Shutdown has found the side over meanwhile.
+//
 // Why "unsettled": the kernel reports a reset once, to whichever thread asks
 // first; the other then sees a clean 0, or EPIPE. With a reader and a writer in
 // the kernel at once, the 0 can be recorded before the reset is. So an end met
@@ -249,9 +253,10 @@ class FlowState {
   Step ShutRead() const;
   Step ShutdownDone() const;  // the holder of kShutdown has told the peer
   Step Seal() const;          // the holder of kWrite was cut in the middle
-  Step Linger() const;  // CloseGracefully takes the read side: kTry; kClosed
-  Step Retire() const;  // a layer, both sides shut: close when all are out
-  Step Close() const;   // by a pinned caller: kTry: the first; kClosed
+  // CloseGracefully takes the read side from all but its like: kTry; kClosed
+  Step Linger() const;
+  Step Retire() const;      // a layer, both sides shut: close when all are out
+  Step Close() const;       // by a pinned caller: kTry: the first; kClosed
   Step DropHandle() const;  // by a pinned caller, after Close
   // ReleaseTransport, by a pinned caller: kTry, and the flow is closed without
   // Transport::Close; kClosed, or kError if it is not as it was born.
@@ -307,6 +312,7 @@ class FlowState {
   Answer AskReadEnd() const;
   Answer AskWrite() const;
   Answer AskShutdown() const;
+  Answer AskUnderWay(Role role) const;
   void BeginTry(Role role, Answer answer);
   static void Settle(Step& step, Direction of_try, bool failed_flow);
   static void RecordRead(Step& step, Tried tried);

@@ -37,6 +37,17 @@ Answer ReferenceFlow::Ask(Role role) const {
   return read.doubt ? Answer::kSettle : Answer::kTry;
 }
 
+// What somebody is told who was in before: a Write not of a Shutdown that found
+// the side over already, but of what had ended it.
+Answer ReferenceFlow::AskAgain(Role role) const {
+  if (role == Role::kWrite && !closed && !lingering &&
+      (write.refused || write.error)) {
+    return Answer::kError;
+  }
+  const Answer answer = Ask(role);
+  return answer == Answer::kClosed ? Answer::kCancelled : answer;
+}
+
 // What the answer to a holder means for it, and for a Shutdown's side.
 void ReferenceFlow::Begin(Person& person, Answer answer) {
   SetTrying(person.direction(), answer == Answer::kTry);
@@ -141,12 +152,11 @@ Expected ReferenceFlow::AfterTry(int person, Tried tried) {
     write.shutting = true;
     if (Called(Direction::kWrite)) out.wake = true;
   }
-  out.answer = Ask(p.role);
+  out.answer = AskAgain(p.role);
   if (out.answer == Answer::kTry) {
     out.answer = Answer::kWait;
     return out;
   }
-  if (out.answer == Answer::kClosed) out.answer = Answer::kCancelled;
   p.where = out.answer == Answer::kSettle ? Person::kSettling : Person::kDone;
   if (p.role == Role::kShutdown && out.answer == Answer::kError) {
     write.shut = true;
@@ -247,8 +257,7 @@ Expected ReferenceFlow::Do(const Event& event) {
       out.destroy = destroyed = !handle && people.empty();
       break;
     case Event::kResume:
-      out.answer = Ask(p->role);
-      if (out.answer == Answer::kClosed) out.answer = Answer::kCancelled;
+      out.answer = AskAgain(p->role);
       Begin(*p, out.answer);
       break;
     case Event::kAfterTry:
@@ -302,10 +311,13 @@ Expected ReferenceFlow::Do(const Event& event) {
     case Event::kShutRead:
       return ShutRead();
     case Event::kLinger:
-      out.answer =
-          closed || lingering || retired ? Answer::kClosed : Answer::kTry;
-      out.wake = out.answer == Answer::kTry;
-      if (out.wake) lingering = true;
+      if (closed || retired) {
+        out.answer = Answer::kClosed;
+        break;
+      }
+      out.answer = Answer::kTry;
+      out.wake = !lingering;
+      lingering = true;
       break;
     case Event::kClose:
       return Close();

@@ -154,6 +154,7 @@ class ReferenceFlow {
 
   // DESIGN's state table: closed, own Shutdown, the first end, else open.
   flow::Answer Ask(flow::Role role) const;
+  flow::Answer AskAgain(flow::Role role) const;
 
   // The events that may come next, with at most so many inside and pinned.
   void Legal(int max_inside, int max_pinned, std::vector<Event>& out) const;

@@ -278,6 +278,20 @@ TEST(FlowStateTest, WhatStandsFurtherLeftInTheGridWins) {
   }
 }
 
+// A Write that is under way is told of the end that came before the Shutdown.
+TEST(FlowStateTest, AWriteUnderWayIsToldWhatEndedItsSideBeforeAShutdown) {
+  const FlowState writing = Open().Enter(Role::kWrite).next;
+  const FlowState asleep =
+      writing.AfterTry(Role::kWrite, Tried::kWouldBlock).next;
+  const FlowState failed = asleep.Enter(Role::kRead)
+                               .next.AfterTry(Role::kRead, Tried::kFailedFlow)
+                               .next;
+  const FlowState shut = failed.Enter(Role::kShutdown).next;
+  EXPECT_EQ(shut.Resume(Role::kWrite).answer, Answer::kError);
+  EXPECT_EQ(shut.Enter(Role::kWrite).answer, Answer::kShut);
+  EXPECT_EQ(Closed(shut).Resume(Role::kWrite).answer, Answer::kCancelled);
+}
+
 // limits.h: "a call that has moved nothing when a limit hits has done nothing":
 // a Shutdown that was never tried leaves the side open.
 TEST(FlowStateTest, ASideIsShuttingOnceItsShutdownHasBeenTried) {

@@ -3,6 +3,13 @@
 #include "absl/strings/str_cat.h"
 
 namespace flow {
+namespace {
+
+std::string Queued(uint32_t calls) {
+  return calls == 0 ? "" : absl::StrCat(", ", calls, " queued");
+}
+
+}  // namespace
 
 absl::string_view ActivityName(Activity activity) {
   switch (activity) {
@@ -25,11 +32,11 @@ std::ostream& operator<<(std::ostream& os, Activity activity) {
 }
 
 std::string Stats::ToString() const {
-  return absl::StrCat(bytes_read, " B in ", reads, " reads, ", bytes_written,
-                      " B out in ", writes, " writes, age ",
-                      absl::FormatDuration(age),
-                      ", reading: ", ActivityName(reading),
-                      ", writing: ", ActivityName(writing));
+  return absl::StrCat(
+      bytes_read, " B in ", reads, " reads, ", bytes_written, " B out in ",
+      writes, " writes, age ", absl::FormatDuration(age),
+      ", reading: ", ActivityName(reading), Queued(queued_reads),
+      ", writing: ", ActivityName(writing), Queued(queued_writes));
 }
 
 }  // namespace flow

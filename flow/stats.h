@@ -35,8 +35,12 @@ struct Stats {
   absl::Duration age;          // since the flow was made
   Activity reading = Activity::kIdle;
   Activity writing = Activity::kIdle;
+  // Calls that wait for their turn behind the one that is reading or writing.
+  uint32_t queued_reads = 0;
+  uint32_t queued_writes = 0;  // a Shutdown(kWrite) included
 
-  // "12 B in 3 reads, 34 B out 1 writes, age 1.5s, reading: fd, writing: idle"
+  // "12 B in 3 reads, 34 B out 1 writes, age 1.5s, reading: fd, writing: idle";
+  // ", 2 queued" behind either if there are any
   std::string ToString() const;
   template <typename Sink>
   friend void AbslStringify(Sink& sink, const Stats& stats) {

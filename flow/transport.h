@@ -80,6 +80,10 @@ struct Wait {
   MonoTime until = kNever;  // a time: throttles, back-off
   Signal* signal = nullptr;  // another thread: wakes once signal->seq() is no
   uint64_t seq = 0;          // longer `seq`, which was read before the try
+  // The try did move something, though nothing for the caller: a part of a TLS
+  // record, say. What woke it was no false alarm, of which three in a row make
+  // a driver ask more rarely.
+  bool moved = false;
 
   static Wait ForFd(int fd, short events) {
     Wait wait;

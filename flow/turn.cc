@@ -1,10 +1,33 @@
 #include "flow/turn.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
-#include "flow/status.h"
+#include "flow/sys/errno_table.h"
 
 namespace flow {
 namespace internal {
+
+absl::Status FailureStatus(const Attempt& attempt, ErrorDetail detail,
+                           const absl::Status& words,
+                           absl::string_view context) {
+  const int error = attempt.error();
+  detail.kind = attempt.error_kind();
+  detail.error = error;
+  if (!words.ok()) {
+    return MakeStatus(words.code(),
+                      absl::StrCat(words.message(), "; ", context), detail);
+  }
+  const absl::StatusCode code =
+      error != 0 ? MeaningOf(error).code : CodeOf(detail.kind);
+  return MakeStatus(
+      code,
+      absl::StrCat(detail.operation, "() failed: ",
+                   error != 0 ? ErrnoText(error)
+                              : std::string(ErrorKindName(detail.kind)),
+                   "; ", context),
+      detail);
+}
 
 Answer Turn::Enter() {
   answer_ = core_.Enter(role_);
@@ -79,7 +102,7 @@ Answer Turn::Misbehaved(absl::string_view what) {
       absl::StatusCode::kInternal,
       absl::StrCat(operation_, "() failed: the transport broke its contract: ",
                    what, "; ", Context()),
-      {});
+      core_.Detail(operation_, done_));
   return answer_ = core_.AfterTry(role_, Tried::kFailedFlow, error);
 }
 
@@ -120,28 +143,8 @@ Tried Turn::Classify(const Attempt& attempt) const {
 }
 
 absl::Status Turn::ErrorOf(const Attempt& attempt) const {
-  ErrorDetail detail;
-  detail.kind = attempt.error_kind();
-  detail.error = attempt.error();
-  detail.operation = std::string(operation_);
-  detail.local = core_.local().ToString();
-  detail.peer = core_.peer().ToString();
-  detail.bytes_done = done_;
-  const absl::Status words = core_.transport().last_error();
-  if (!words.ok()) {
-    return MakeStatus(words.code(),
-                      absl::StrCat(words.message(), "; ", Context()), detail);
-  }
-  const int error = attempt.error();
-  const absl::StatusCode code =
-      error != 0 ? MeaningOf(error).code : CodeOf(detail.kind);
-  return MakeStatus(
-      code,
-      absl::StrCat(operation_, "() failed: ",
-                   error != 0 ? ErrnoText(error)
-                              : std::string(ErrorKindName(detail.kind)),
-                   "; ", Context()),
-      detail);
+  return FailureStatus(attempt, core_.Detail(operation_, done_),
+                       core_.transport().last_error(), Context());
 }
 
 absl::Status Turn::RecordedError() const {
@@ -160,7 +163,7 @@ absl::Status Turn::RecordedError() const {
 
 absl::Status Turn::StatusOf(Woke woke) const {
   if (woke != Woke::kRetry) {
-    return LimitStatus(woke, operation_, Context(), done_);
+    return LimitStatus(woke, core_.Detail(operation_, done_), Context());
   }
   switch (answer_) {
     case Answer::kError:
@@ -169,8 +172,8 @@ absl::Status Turn::StatusOf(Woke woke) const {
     case Answer::kShut:
     case Answer::kClosed:
     case Answer::kCancelled:
-      return ClosedLocallyStatus(operation_, Context(),
-                                 answer_ == Answer::kCancelled, done_);
+      return ClosedLocallyStatus(core_.Detail(operation_, done_), Context(),
+                                 answer_ == Answer::kCancelled);
     case Answer::kTry:
     case Answer::kTurn:
     case Answer::kSettle:

@@ -19,10 +19,17 @@
 #include "flow/core.h"
 #include "flow/sleeper.h"
 #include "flow/state.h"
+#include "flow/status.h"
 #include "flow/transport.h"
 
 namespace flow {
 namespace internal {
+
+// What a try that failed says: `detail` has the operation, and what else is
+// known but the failure itself; `words` is Transport::last_error().
+absl::Status FailureStatus(const Attempt& attempt, ErrorDetail detail,
+                           const absl::Status& words,
+                           absl::string_view context);
 
 class Turn {
  public:

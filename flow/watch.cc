@@ -1,8 +1,6 @@
 #include "flow/watch.h"
 
-#include "absl/strings/str_cat.h"
-#include "flow/status.h"
-#include "flow/sys/errno_table.h"
+#include "flow/turn.h"
 
 namespace flow {
 namespace internal {
@@ -25,8 +23,8 @@ absl::Status Watch::Begin() {
   inside_ = core_.EnterUnheld() == Answer::kTry;
   pinned_ = !inside_;
   if (!inside_) {
-    return ClosedLocallyStatus(kOperation, core_.Describe(),
-                               /*pending=*/false, 0);
+    return ClosedLocallyStatus(core_.Detail(kOperation), core_.Describe(),
+                               /*pending=*/false);
   }
   // An end comes before the limits, as for every call.
   return Recorded().has_value() ? absl::OkStatus() : Limit(sleeper_.Check());
@@ -64,13 +62,8 @@ absl::Status Watch::Again(const Attempt& attempt) {
 }
 
 absl::Status Watch::FailureOf(const Attempt& attempt) const {
-  const int error = attempt.error();
-  if (error != 0) return ErrnoStatus(error, kOperation, core_.Describe());
-  return MakeStatus(
-      CodeOf(attempt.error_kind()),
-      absl::StrCat(kOperation, "() failed: ",
-                   ErrorKindName(attempt.error_kind()), "; ", core_.Describe()),
-      {attempt.error_kind(), 0, kOperation, "", "", 0});
+  return FailureStatus(attempt, core_.Detail(kOperation), absl::OkStatus(),
+                       core_.Describe());
 }
 
 absl::Status Watch::Resume(Woke woke) {
@@ -78,14 +71,14 @@ absl::Status Watch::Resume(Woke woke) {
   sleeper_.Arm();
   const FlowState now = core_.state();
   if (now.closed() || now.retired()) {
-    return ClosedLocallyStatus(kOperation, core_.Describe(), /*pending=*/true,
-                               0);
+    return ClosedLocallyStatus(core_.Detail(kOperation), core_.Describe(),
+                               /*pending=*/true);
   }
   return absl::OkStatus();
 }
 
 absl::Status Watch::Limit(Woke woke) const {
-  return LimitStatus(woke, kOperation, core_.Describe(), 0);
+  return LimitStatus(woke, core_.Detail(kOperation), core_.Describe());
 }
 
 }  // namespace internal

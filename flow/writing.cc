@@ -64,10 +64,8 @@ absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
 }
 
 absl::Status SealedStatus(const Turn& turn) {
-  ErrorDetail detail;
+  ErrorDetail detail = turn.core().Detail(kWrite, turn.done());
   detail.kind = ErrorKind::kSealed;
-  detail.operation = kWrite;
-  detail.bytes_done = turn.done();
   return MakeStatus(
       absl::StatusCode::kFailedPrecondition,
       absl::StrCat("write() refused: an earlier write was cut by its limit; ",

@@ -116,7 +116,7 @@ TEST_P(FlowConformance, CloseFreesBlockedReads) {
     ASSERT_TRUE(conformance::WaitUntilReading(flow));
     Background<absl::Status> second(
         [&] { return read.call(flow, {}).status(); });
-    second.WaitUntilAsleep();
+    ASSERT_TRUE(conformance::WaitUntilReadsQueue(flow, 1));
     const MonoTime before = MonoTime::Now();
     EXPECT_THAT(flow.Close(), IsOk());
     EXPECT_LT(MonoTime::Now() - before, absl::Milliseconds(100) + kLate);
@@ -165,7 +165,7 @@ TEST_P(FlowConformance, CloseFreesABlockedShutdown) {
   ASSERT_TRUE(conformance::WaitUntilWriting(a()));
   Background<absl::Status> shut(
       [this] { return a().Shutdown(ShutdownMode::kWrite); });
-  shut.WaitUntilAsleep();
+  ASSERT_TRUE(conformance::WaitUntilWritesQueue(a(), 1));
   EXPECT_THAT(a().Close(), IsOk());
   ExpectCutByClose(write.Get(), "Write");
   ExpectCutByClose(shut.Get(), "Shutdown");

@@ -270,7 +270,7 @@ TEST_P(FlowConformance, LimitsFreeACallThatWaitsItsTurn) {
   CancelSource stop;
   Background<absl::Status> queued(
       [&] { return b().Read(stop.token()).status(); });
-  queued.WaitUntilAsleep();
+  ASSERT_TRUE(conformance::WaitUntilReadsQueue(b(), 1));
   stop.Cancel();
   ExpectCancelled(queued.Get(), "queued Read");
   EXPECT_THAT(b().Read(kShort).status(), IsKind(ErrorKind::kDeadline));

@@ -203,7 +203,7 @@ TEST_P(FlowConformance, ShutdownReadWakesBlockedReadsWithEof) {
   Background<ReadResult> first([this] { return b().Read(kLong); });
   ASSERT_TRUE(conformance::WaitUntilReading(b()));
   Background<ReadResult> second([this] { return b().Read(kLong); });
-  second.WaitUntilAsleep();
+  ASSERT_TRUE(conformance::WaitUntilReadsQueue(b(), 1));
   const flow::MonoTime before = flow::MonoTime::Now();
   EXPECT_THAT(b().Shutdown(ShutdownMode::kRead), IsOk());
   EXPECT_THAT(first.Get(), IsOkAndHolds(IsEof()));

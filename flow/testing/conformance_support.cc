@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "flow/buffer.h"
@@ -34,16 +35,21 @@ bool YieldUntil(const std::function<bool()>& holds) {
   return true;
 }
 
-// The letter of /proc/self/task/ID/stat that says what a thread does; '?' where
-// there is no such file.
-char ThreadState(pid_t id) {
-  std::ifstream file(absl::StrCat("/proc/self/task/", id, "/stat"));
-  std::string text;
-  std::getline(file, text);
-  const size_t name_end = text.rfind(')');
-  return name_end == std::string::npos || name_end + 2 >= text.size()
-             ? '?'
-             : text[name_end + 2];
+// Which sleep a thread is in, from /proc/self/task/ID/status: the number of
+// times that it has gone to sleep. Empty if it is awake, "?" where there is no
+// such file.
+std::string ThreadSleep(pid_t id) {
+  std::ifstream file(absl::StrCat("/proc/self/task/", id, "/status"));
+  if (!file) return "?";
+  bool asleep = false;
+  for (std::string line; std::getline(file, line);) {
+    if (absl::StartsWith(line, "State:")) {
+      asleep = absl::StrContains(line, "S (");
+    } else if (absl::StartsWith(line, "voluntary_ctxt_switches")) {
+      return asleep ? line : "";
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -81,6 +87,14 @@ bool WaitUntilReading(const TestedFlow& flow) {
 
 bool WaitUntilWriting(const TestedFlow& flow) {
   return YieldUntil([&flow] { return Asleep(flow.GetStats().writing); });
+}
+
+bool WaitUntilReadsQueue(const TestedFlow& flow, uint32_t calls) {
+  return YieldUntil([&] { return flow.GetStats().queued_reads >= calls; });
+}
+
+bool WaitUntilWritesQueue(const TestedFlow& flow, uint32_t calls) {
+  return YieldUntil([&] { return flow.GetStats().queued_writes >= calls; });
 }
 
 void WaitUntilWritingOr(const TestedFlow& flow,
@@ -193,11 +207,19 @@ pid_t ThreadId() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 void WaitUntilThreadSleeps(const std::atomic<pid_t>& thread_id,
                            const absl::Notification& done) {
-  YieldUntil([&thread_id, &done] {
+  // Seen asleep as often as this in one and the same sleep, it does not just
+  // wait for a mutex.
+  constexpr int kLooks = 20;
+  int looks = 0;
+  std::string sleep;
+  YieldUntil([&] {
     const pid_t id = thread_id.load();
     if (id == 0) return false;
-    const char state = ThreadState(id);
-    return state == 'S' || state == '?' || done.HasBeenNotified();
+    if (done.HasBeenNotified()) return true;
+    const std::string now = ThreadSleep(id);
+    looks = now == sleep ? looks + 1 : 0;
+    sleep = now;
+    return looks >= kLooks && !now.empty();
   });
 }
 

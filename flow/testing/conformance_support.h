@@ -67,6 +67,11 @@ absl::Duration Lateness(flow::MonoTime due);
 bool WaitUntilReading(const TestedFlow& flow);
 bool WaitUntilWriting(const TestedFlow& flow);
 
+// Waits until `calls` Reads (Writes) of `flow` queue behind another, each of
+// which has its place by then. False after a long time.
+bool WaitUntilReadsQueue(const TestedFlow& flow, uint32_t calls);
+bool WaitUntilWritesQueue(const TestedFlow& flow, uint32_t calls);
+
 // The same for a write that may also go through: waits until it is asleep or
 // done.
 template <typename Call>
@@ -133,9 +138,10 @@ class Background {
   // When it ended; after Get().
   flow::MonoTime ended() const { return ended_; }
 
-  // Waits until the thread is asleep in its call, wherever that is (Linux
-  // tells; elsewhere this is a guess). Only for calls that queue behind
-  // another, which Stats do not show.
+  // Waits until the thread is asleep in its call, wherever that is: in a wait
+  // for another thread's mutex too. Linux tells; elsewhere this is a guess.
+  // Only for calls that Stats do not show, and where nothing hangs on when they
+  // began.
   void WaitUntilAsleep() const;
 
  private:

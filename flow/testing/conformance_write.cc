@@ -213,7 +213,7 @@ TEST_P(FlowConformance, ShutdownWriteWaitsForTheWriteUnderWay) {
   ASSERT_TRUE(conformance::WaitUntilWriting(a()));
   Background<absl::Status> shut(
       [this] { return a().Shutdown(ShutdownMode::kWrite, kLong); });
-  shut.WaitUntilAsleep();
+  ASSERT_TRUE(conformance::WaitUntilWritesQueue(a(), 1));
   EXPECT_FALSE(shut.done());
   EXPECT_TRUE(*ReadExactly(b(), much.size()) == much);
   EXPECT_THAT(write.Get(), IsOk());
@@ -396,7 +396,8 @@ TEST_P(FlowConformance, QueuedWritesAreServedInOrder) {
   for (const absl::string_view text : {"1", "2", "3", "4"}) {
     queued.push_back(std::make_unique<Background<absl::Status>>(
         [this, text] { return a().Write(text, kLong); }));
-    queued.back()->WaitUntilAsleep();
+    ASSERT_TRUE(conformance::WaitUntilWritesQueue(
+        a(), static_cast<uint32_t>(queued.size())));
     EXPECT_FALSE(queued.back()->done());
   }
   EXPECT_TRUE(*ReadExactly(b(), much.size()) == much);
@@ -409,10 +410,11 @@ TEST_P(FlowConformance, QueuedWritesAreServedInOrder) {
 TEST_P(FlowConformance, QueuedReadsAreServedInOrder) {
   using Result = absl::StatusOr<std::string>;
   std::vector<std::unique_ptr<Background<Result>>> queued;
-  for (int i = 0; i < 4; ++i) {
+  for (uint32_t i = 0; i < 4; ++i) {
     queued.push_back(std::make_unique<Background<Result>>(
         [this] { return ReadExactly(b(), 1); }));
-    queued.back()->WaitUntilAsleep();
+    ASSERT_TRUE(i == 0 ? conformance::WaitUntilReading(b())
+                       : conformance::WaitUntilReadsQueue(b(), i));
   }
   ASSERT_THAT(a().Write("1234", kLong), IsOk());
   EXPECT_THAT(queued[0]->Get(), IsOkAndHolds("1"));
