@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/stats.h"
@@ -29,11 +30,26 @@ std::string Print(Enum value) {
   return os.str();
 }
 
+// What absl::StrCat and its like make of it, from the LTS of 2023 on.
+struct Sink {
+  void Append(absl::string_view words) { text.append(words); }
+  std::string text;
+};
+template <typename Enum>
+std::string Stringify(Enum value) {
+  Sink sink;
+  AbslStringify(sink, value);
+  return sink.text;
+}
+
 // All of `values` print as something, no two as the same.
 template <typename Enum>
 void ExpectWords(std::initializer_list<Enum> values) {
   std::set<std::string> words;
-  for (const Enum value : values) words.insert(Print(value));
+  for (const Enum value : values) {
+    words.insert(Print(value));
+    EXPECT_EQ(Stringify(value), Print(value));
+  }
   EXPECT_EQ(words.size(), values.size());
   EXPECT_EQ(words.count("unknown"), 0u);
   EXPECT_EQ(words.count(""), 0u);

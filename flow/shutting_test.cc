@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
@@ -399,6 +400,31 @@ TEST(ShuttingTest, AWriteUnderWayIsToldTheErrorNotTheShutdownAfterIt) {
   sys.Thaw();
   EXPECT_THAT(writer.Get(), IsKind(ErrorKind::kReset));
   EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kClosedLocally));
+}
+
+// status.h: "carries a payload with ... both endpoints", also where no failure
+// of the transport is behind it.
+TEST(ShuttingTest, EveryStatusNamesBothEndpoints) {
+  auto hooks = std::make_shared<Hooks>();
+  Flow f = FlowOn(hooks);
+  hooks->write = [&](Iovecs from) {
+    return from[0].iov_len > 1 ? Attempt::Transferred(1) : hooks->Blocked();
+  };
+  std::vector<absl::Status> told;
+  told.push_back(f.Read(absl::Milliseconds(1)).status());
+  told.push_back(f.Write("xy", absl::Milliseconds(5)));  // cut, which seals
+  told.push_back(f.Write("x"));
+  told.push_back(f.WaitPeerEnd(flow::PeerEnd::kGone).status());
+  EXPECT_THAT(f.Close(), IsOk());
+  told.push_back(f.Read().status());
+  told.push_back(f.ReleaseTransport().status());
+  for (const absl::Status& status : told) {
+    const auto detail = flow::DetailOf(status);
+    ASSERT_TRUE(detail.has_value()) << status;
+    EXPECT_EQ(detail->local, "a") << status;
+    EXPECT_EQ(detail->peer, "b") << status;
+    EXPECT_FALSE(detail->operation.empty()) << status;
+  }
 }
 
 // "Readers wake with CANCELLED", and none of them gets what is drained.

@@ -24,6 +24,10 @@ enum class Activity : uint8_t {
 };
 absl::string_view ActivityName(Activity activity);
 std::ostream& operator<<(std::ostream& os, Activity activity);
+template <typename Sink>
+void AbslStringify(Sink& sink, Activity activity) {
+  sink.Append(ActivityName(activity));
+}
 
 // A snapshot; the parts may be from slightly different instants while calls are
 // under way. A value.

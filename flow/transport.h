@@ -65,12 +65,20 @@ namespace flow {
 enum class ShutdownMode : uint8_t { kRead, kWrite, kReadWrite };
 absl::string_view ShutdownModeName(ShutdownMode mode);
 std::ostream& operator<<(std::ostream& os, ShutdownMode mode);
+template <typename Sink>
+void AbslStringify(Sink& sink, ShutdownMode mode) {
+  sink.Append(ShutdownModeName(mode));
+}
 
 // What is known of the peer without reading: it sends no more, or it is gone
 // (reset, or closed for certain).
 enum class PeerEnd : uint8_t { kFinished = 1, kGone = 2 };
 absl::string_view PeerEndName(PeerEnd end);
 std::ostream& operator<<(std::ostream& os, PeerEnd end);
+template <typename Sink>
+void AbslStringify(Sink& sink, PeerEnd end) {
+  sink.Append(PeerEndName(end));
+}
 
 // What may make another try worth while. Whichever of the parts that are set
 // comes first ends the wait. Waking for nothing is allowed; not waking is not.

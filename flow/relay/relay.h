@@ -76,6 +76,10 @@ enum class CopySide : uint8_t {
 };
 absl::string_view CopySideName(CopySide side);
 std::ostream& operator<<(std::ostream& os, CopySide side);
+template <typename Sink>
+void AbslStringify(Sink& sink, CopySide side) {
+  sink.Append(CopySideName(side));
+}
 
 struct CopyOptions {
   // See above.

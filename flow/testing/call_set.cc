@@ -28,7 +28,9 @@ constexpr absl::string_view kNames[] = {
     "setsockopt",    "fcntl",
     "fstat",         "lstat",
     "isatty",        "ioctl(TIOCGPTN)",
-    "unlink",        "getaddrinfo",
+    "tcgetattr",     "readlink",
+    "unlink",        "fchmod",
+    "getaddrinfo",
 };
 static_assert(ABSL_ARRAYSIZE(kNames) == kCallCount, "one name for each call");
 

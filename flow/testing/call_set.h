@@ -62,7 +62,10 @@ enum class Call : uint8_t {
   kLstat,
   kIsatty,
   kPtyNumber,
+  kTcgetattr,
+  kReadlink,
   kUnlink,
+  kFchmod,
   kGetAddrInfo,
 };
 inline constexpr int kCallCount = static_cast<int>(Call::kGetAddrInfo) + 1;
@@ -70,6 +73,10 @@ inline constexpr int kCallCount = static_cast<int>(Call::kGetAddrInfo) + 1;
 // The kernel's name: "recv", "preadv2", "accept4", ...
 absl::string_view CallName(Call call);
 std::ostream& operator<<(std::ostream& os, Call call);
+template <typename Sink>
+void AbslStringify(Sink& sink, Call call) {
+  sink.Append(CallName(call));
+}
 
 // A set of calls.
 class CallSet {

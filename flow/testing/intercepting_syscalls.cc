@@ -287,6 +287,19 @@ int InterceptingSyscalls::Isatty(int fd) {
 int InterceptingSyscalls::PtyNumber(int fd) {
   return Simple(Call::kPtyNumber, fd, [&] { return base_->PtyNumber(fd); });
 }
+int InterceptingSyscalls::Tcgetattr(int fd, termios* out) {
+  return Simple(Call::kTcgetattr, fd,
+                [&] { return base_->Tcgetattr(fd, out); });
+}
+ssize_t InterceptingSyscalls::Readlink(const char* path, char* buffer,
+                                       size_t size) {
+  return Simple(Call::kReadlink, -1, [&] {
+    return static_cast<int>(base_->Readlink(path, buffer, size));
+  });
+}
+int InterceptingSyscalls::Fchmod(int fd, mode_t mode) {
+  return Simple(Call::kFchmod, fd, [&] { return base_->Fchmod(fd, mode); });
+}
 int InterceptingSyscalls::Unlink(const char* path) {
   return Simple(Call::kUnlink, -1, [&] { return base_->Unlink(path); });
 }

@@ -99,7 +99,10 @@ class InterceptingSyscalls : public flow::Syscalls {
   int Lstat(const char* path, struct stat* out) override;
   int Isatty(int fd) override;
   int PtyNumber(int fd) override;
+  int Tcgetattr(int fd, termios* out) override;
+  ssize_t Readlink(const char* path, char* buffer, size_t size) override;
   int Unlink(const char* path) override;
+  int Fchmod(int fd, mode_t mode) override;
 
   int SigMask(int how, const sigset_t* set, sigset_t* old) override;
   int SigPending(sigset_t* set) override;
