@@ -2,11 +2,13 @@
 // P2, P3, P5; cases B, C, E, I.54).
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <thread>
@@ -18,6 +20,7 @@
 #include "flow/fd/fd.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/status.h"
+#include "flow/sys/syscalls.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -108,6 +111,37 @@ TEST(EndingsTest, FdClosedBehindOurBackIsFailedPreconditionAtOnce) {  // C.16
   EXPECT_THAT(f->Read(), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kGone),
               StatusIs(StatusCode::kFailedPrecondition));
+}
+
+// How often the kernel was asked to wait.
+class PollCounter : public flow::Syscalls {
+ public:
+  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
+    ++polls;
+    return Syscalls::Poll(fds, count, timeout_ms);
+  }
+  std::atomic<int> polls{0};
+};
+
+// C.16: "during a blocked call -> when the wait ends; no spin": the kernel
+// keeps for a poll what a close(2) in another thread has taken the number of.
+TEST(EndingsTest, FdClosedBehindABlockedReadIsNoticedWhenTheWaitEnds) {
+  RawPair pair = RawSocketPair();
+  PollCounter kernel;
+  flow::FdOptions options;
+  options.sys = &kernel;
+  absl::StatusOr<Flow> f = Borrow(pair.first.get(), options);
+  ASSERT_THAT(f, IsOk());
+  absl::Status got;
+  std::thread reader([&] { got = f->Read(absl::Seconds(30)).status(); });
+  // The second poll has no end of its own.
+  while (kernel.polls < 2) std::this_thread::yield();
+  pair.first.reset();
+  WriteRaw(pair.second.get(), "x");
+  reader.join();
+  EXPECT_THAT(got, StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_LE(kernel.polls, 4);
+  EXPECT_THAT(f->Read(), StatusIs(StatusCode::kFailedPrecondition));
 }
 
 TEST(EndingsTest, ShutdownDeliversAllBeforeTheEnd) {  // E.27

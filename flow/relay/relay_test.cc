@@ -1,20 +1,26 @@
 #include "flow/relay/relay.h"
 
 #include <dirent.h>
+#include <poll.h>
 
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "flow/cancel.h"
+#include "flow/fd/fd.h"
 #include "flow/flow.h"
 #include "flow/relay/relay_rig_test.h"
+#include "flow/stats.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
+#include "flow/sys/syscalls.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
 #include "flow/testing/sim_syscalls.h"
@@ -100,6 +106,52 @@ TEST_P(RelayTest, UploadCompletesThoughTheClientNeverReads) {
   uploader.join();
   stop.Cancel();
   clog.join();
+}
+
+// How often the kernel was asked to wait, or to look.
+class PollCounter : public Syscalls {
+ public:
+  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
+    ++polls;
+    return Syscalls::Poll(fds, count, timeout_ms);
+  }
+  std::atomic<int> polls{0};
+};
+
+// P4, case C.17: the source has hung up, which its poll shows for ever, while
+// the sink takes nothing: no spin. And then all of it arrives.
+TEST(RelayPollTest, ASourceThatHungUpBesideAStalledSinkIsNoSpin) {
+  PollCounter kernel;
+  FdOptions options;
+  options.sys = &kernel;
+  absl::StatusOr<std::pair<Flow, Flow>> in = Pipe(options);
+  absl::StatusOr<std::pair<Flow, Flow>> out = SocketPair(options);
+  ASSERT_THAT(in, IsOk());
+  ASSERT_THAT(out, IsOk());
+  // What fits in is not known: until it fits no more.
+  size_t clog = 0;
+  for (;;) {
+    const auto n =
+        out->first.WriteSome(std::string(65536, 'c'), absl::Milliseconds(1));
+    if (!n.ok()) break;
+    clog += *n;
+  }
+  ASSERT_THAT(in->second.Write("late"), IsOk());
+  ASSERT_THAT(in->second.Close(), IsOk());
+  RelayResult result;
+  std::thread relay([&] { result = Relay(in->first, out->first); });
+  while (out->first.GetStats().writing != Activity::kFd) {
+    std::this_thread::yield();
+  }
+  const int before = kernel.polls;
+  absl::SleepFor(absl::Seconds(1));  // the stall
+  EXPECT_LE(kernel.polls - before, 20);
+  ASSERT_THAT(out->second.Shutdown(ShutdownMode::kWrite), IsOk());
+  const std::string got = ReadToEof(out->second);
+  relay.join();
+  EXPECT_EQ(got.size(), clog + 4);
+  EXPECT_EQ(got.substr(clog), "late");
+  EXPECT_THAT(result.status(), IsOk());
 }
 
 // P10, case 92 (S5): over TCP a reset stays a reset.
