@@ -367,8 +367,9 @@ Stats Core::GetStats() const {
   for (const Direction d : {Direction::kRead, Direction::kWrite}) {
     Activity activity =
         activity_[static_cast<int>(d)].load(std::memory_order_relaxed);
-    if (activity == Activity::kIdle && now.held(d))
+    if (activity == Activity::kIdle && now.held(d)) {
       activity = Activity::kTrying;
+    }
     (d == Direction::kRead ? stats.reading : stats.writing) = activity;
   }
   return stats;

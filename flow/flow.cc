@@ -13,7 +13,6 @@
 namespace flow {
 namespace {
 
-using internal::Call;
 using internal::ClosedLocallyStatus;
 using internal::Core;
 

@@ -191,7 +191,7 @@ absl::Status LimitStatus(Woke woke, absl::string_view operation,
   detail.operation = std::string(operation);
   detail.bytes_done = bytes_done;
   absl::StatusCode code = absl::StatusCode::kInternal;
-  absl::string_view what = "";
+  absl::string_view what;
   switch (woke) {
     case Woke::kRetry:
       return absl::OkStatus();
