@@ -114,11 +114,11 @@ void CloseBelowThen(const AsyncFlowPtr& flow, const Limits& limits,
   if (!core.is_layer() || !core.state().BothSidesEnded()) {
     return std::move(sink)(std::move(status));
   }
-  Sink<absl::Status> then = [flow, status,
-                             sink = std::move(sink)](absl::Status) mutable {
-    RetireLayer(flow->core());
-    std::move(sink)(std::move(status));
-  };
+  Sink<absl::Status> then =
+      [flow, status, sink = std::move(sink)](const absl::Status&) mutable {
+        RetireLayer(flow->core());
+        std::move(sink)(std::move(status));
+      };
   if (core.state().read_end() != ReadEnd::kOpen) {
     return std::move(then)(absl::OkStatus());
   }

@@ -40,9 +40,9 @@ Sink<Result> ToCallback(const std::shared_ptr<AsyncCore>& flow,
     };
   }
   return [flow, done = std::move(done)](Result result) mutable {
-    flow->RunCallback([done = std::move(done),
-                       result = std::move(result)](absl::Status why) mutable {
-      if (!why.ok()) result = std::move(why);
+    flow->RunCallback([done = std::move(done), result = std::move(result)](
+                          const absl::Status& why) mutable {
+      if (!why.ok()) result = why;
       std::move(done)(std::move(result));
     });
   };

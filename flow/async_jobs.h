@@ -43,7 +43,7 @@ using Sink = absl::AnyInvocable<void(Result) &&>;
 class AsyncRead final : public AsyncOp {
  public:
   using Result = absl::StatusOr<OrEof<Buffer>>;
-  AsyncRead(std::shared_ptr<AsyncCore> flow, const Limits& limits,
+  AsyncRead(const std::shared_ptr<AsyncCore>& flow, const Limits& limits,
             Sink<Result> sink)
       : AsyncOp(flow, Role::kRead, limits, flow->core().read_name(), 0),
         sink_(std::move(sink)) {}
@@ -60,7 +60,7 @@ class AsyncRead final : public AsyncOp {
 class AsyncReadInto final : public AsyncOp {
  public:
   using Result = absl::StatusOr<OrEof<size_t>>;
-  AsyncReadInto(std::shared_ptr<AsyncCore> flow, absl::Span<char> into,
+  AsyncReadInto(const std::shared_ptr<AsyncCore>& flow, absl::Span<char> into,
                 const Limits& limits, Sink<Result> sink)
       : AsyncOp(flow, Role::kRead, limits, flow->core().read_name(), 0),
         job_(into),

@@ -41,7 +41,6 @@ namespace {
 using ::flow::AsyncContext;
 using ::flow::AsyncFlow;
 using ::flow::CancelSource;
-using ::flow::ErrorKind;
 using ::flow::Limits;
 
 #if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)

@@ -8,8 +8,9 @@ namespace flow {
 
 Buffer Buffer::CopyOf(absl::string_view bytes) {
   Buffer buffer = WithCapacity(bytes.size());
-  if (!bytes.empty())
+  if (!bytes.empty()) {
     std::memcpy(buffer.data_.get(), bytes.data(), bytes.size());
+  }
   buffer.size_ = bytes.size();
   return buffer;
 }

@@ -88,8 +88,9 @@ Job::Then WriteJob::Moved(Turn& turn, size_t n) {
 }
 
 Attempt WriteSomeJob::Try(Core& core) {
-  if (taken_ == 0)
+  if (taken_ == 0) {
     return core.transport().TryWrite(absl::MakeConstSpan(&piece_, 1));
+  }
   const Attempt a = core.transport().TryFlush();
   return a.would_block() ? Attempt::Transferred(0) : a;
 }

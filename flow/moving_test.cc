@@ -37,7 +37,6 @@ using flow::Flow;
 using flow::Limits;
 using flow::ShutdownMode;
 using testing::AllOf;
-using testing::HasSubstr;
 
 using Iovecs = absl::Span<const iovec>;
 

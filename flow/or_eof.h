@@ -35,11 +35,11 @@ class [[nodiscard]] OrEof {
   using value_type = T;
 
   // Data. Implicit, so that a function can `return buffer;`.
-  OrEof(T data)
-      : data_(std::move(data)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): see above
+  OrEof(T data) : data_(std::move(data)) {}
 
-  // The end of the stream.
-  OrEof(Eof) {}  // NOLINT(google-explicit-constructor)
+  // The end of the stream. Implicit, for `return Eof{};`.
+  OrEof(Eof) {}  // NOLINT(google-explicit-constructor): see above
 
   static OrEof Data(T data) { return OrEof(std::move(data)); }
   static OrEof AtEof() { return OrEof(Eof{}); }

@@ -210,7 +210,7 @@ absl::Status LimitStatus(Woke woke, absl::string_view operation,
 absl::Status LimitStatus(Woke woke, ErrorDetail detail,
                          absl::string_view context) {
   absl::StatusCode code = absl::StatusCode::kInternal;
-  absl::string_view what = "";
+  absl::string_view what;
   switch (woke) {
     case Woke::kRetry:
       return absl::OkStatus();

@@ -238,17 +238,78 @@ Expected ReferenceFlow::Release() {
   return out;
 }
 
+Expected ReferenceFlow::EnterUnheld() {
+  const bool refused = closed || retired;
+  people.push_back(
+      {refused ? Person::kPinned : Person::kWatching, Role::kRead});
+  Expected out;
+  out.answer = refused ? Answer::kClosed : Answer::kTry;
+  return out;
+}
+
+Expected ReferenceFlow::Resume(Person& person) {
+  Expected out;
+  out.answer = AskAgain(person.role);
+  Begin(person, out.answer);
+  return out;
+}
+
+void ReferenceFlow::HandOver(Person& from) {
+  const Direction d = from.direction();
+  const auto next =
+      std::find_if(people.begin(), people.end(), [d](const Person& q) {
+        return q.where == Person::kLinked && q.direction() == d;
+      });
+  from = Person{Person::kPinned, Role::kRead};
+  next->where = Person::kAsleep;
+  Called(d) = Linked(d) > 0;
+}
+
+Expected ReferenceFlow::TakeTurn(Person& person) {
+  const bool held = Held(person.direction());
+  Called(person.direction()) = held;
+  person.where = held ? Person::kLinked : Person::kAsleep;
+  GoLast(person);
+  Expected out;
+  out.answer = held ? Answer::kTurn : Answer::kTry;
+  return out;
+}
+
+Expected ReferenceFlow::Seal(Person& writer) {
+  writer.where = Person::kDone;
+  Expected out;
+  out.answer = WriteOpen() ? Answer::kSealed : Answer::kError;
+  out.record_write = WriteOpen();
+  if (WriteOpen()) write.sealed = true;
+  return out;
+}
+
+Expected ReferenceFlow::ShutdownDone(Person& person) {
+  Expected out;
+  SettleOther(Direction::kWrite, /*failed_flow=*/false, out);
+  write.shut = true;
+  person.where = Person::kDone;
+  return out;
+}
+
+Expected ReferenceFlow::Linger() {
+  Expected out;
+  out.answer = closed || retired ? Answer::kClosed : Answer::kTry;
+  if (out.answer == Answer::kClosed) return out;
+  out.wake = !lingering;
+  lingering = true;
+  return out;
+}
+
 Expected ReferenceFlow::Do(const Event& event) {
   Expected out;
-  Person* const p = event.person < 0 ? nullptr : &people[event.person];
+  Person nobody;
+  Person& p = event.person < 0 ? nobody : people[event.person];
   switch (event.kind) {
     case Event::kEnter:
       return Enter(event.role);
     case Event::kEnterUnheld:
-      out.answer = closed || retired ? Answer::kClosed : Answer::kTry;
-      people.push_back({closed || retired ? Person::kPinned : Person::kWatching,
-                        Role::kRead});
-      break;
+      return EnterUnheld();
     case Event::kPin:
       people.push_back({Person::kPinned, Role::kRead});
       break;
@@ -257,68 +318,37 @@ Expected ReferenceFlow::Do(const Event& event) {
       out.destroy = destroyed = !handle && people.empty();
       break;
     case Event::kResume:
-      out.answer = AskAgain(p->role);
-      Begin(*p, out.answer);
-      break;
+      return Resume(p);
     case Event::kAfterTry:
       return AfterTry(event.person, event.tried);
     case Event::kLeave:
       return Leave(event.person);
-    case Event::kHandOver: {
-      const Direction d = p->direction();
-      const auto next =
-          std::find_if(people.begin(), people.end(), [d](const Person& q) {
-            return q.where == Person::kLinked && q.direction() == d;
-          });
-      *p = Person{Person::kPinned, Role::kRead};
-      next->where = Person::kAsleep;
-      Called(d) = Linked(d) > 0;
+    case Event::kHandOver:
+      HandOver(p);
       break;
-    }
     case Event::kClearQueued:
-      Called(p->direction()) = false;
+      Called(p.direction()) = false;
       break;
-    case Event::kTakeTurn: {
-      const bool held = Held(p->direction());
-      Called(p->direction()) = held;
-      p->where = held ? Person::kLinked : Person::kAsleep;
-      out.answer = held ? Answer::kTurn : Answer::kTry;
-      // The queue is in the order of arrival *there*.
-      std::rotate(p, p + 1, people.data() + people.size());
-      break;
-    }
+    case Event::kTakeTurn:
+      return TakeTurn(p);
     case Event::kLinkBehind:
-      p->where = Person::kLinked;
-      std::rotate(p, p + 1, people.data() + people.size());
+      p.where = Person::kLinked;
+      GoLast(p);
       break;
     case Event::kLeaveUnheld:
       Out(event.person, out);
       break;
     case Event::kGiveUp:
-      p->where = Person::kDone;
+      p.where = Person::kDone;
       break;
     case Event::kSeal:
-      p->where = Person::kDone;
-      out.answer = WriteOpen() ? Answer::kSealed : Answer::kError;
-      out.record_write = WriteOpen();
-      if (WriteOpen()) write.sealed = true;
-      break;
+      return Seal(p);
     case Event::kShutdownDone:
-      SettleOther(Direction::kWrite, /*failed_flow=*/false, out);
-      write.shut = true;
-      p->where = Person::kDone;
-      break;
+      return ShutdownDone(p);
     case Event::kShutRead:
       return ShutRead();
     case Event::kLinger:
-      if (closed || retired) {
-        out.answer = Answer::kClosed;
-        break;
-      }
-      out.answer = Answer::kTry;
-      out.wake = !lingering;
-      lingering = true;
-      break;
+      return Linger();
     case Event::kClose:
       return Close();
     case Event::kDropHandle:
@@ -327,8 +357,7 @@ Expected ReferenceFlow::Do(const Event& event) {
     case Event::kRelease:
       return Release();
     case Event::kRetire:
-      retired = true;
-      out.wake = true;
+      retired = out.wake = true;
       break;
   }
   return out;

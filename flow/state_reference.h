@@ -176,10 +176,21 @@ class ReferenceFlow {
   void Begin(Person& person, Answer answer);
   void Out(int person, Expected& out);
   void Forget(int person) { people.erase(people.begin() + person); }
+  // The queue is in the order of arrival *there*.
+  void GoLast(Person& person) {
+    std::rotate(&person, &person + 1, people.data() + people.size());
+  }
   void SettleOther(Direction of_try, bool failed_flow, Expected& out);
   void ReadEnded(Tried tried, Expected& out);
   void WriteEnded(Tried tried, Expected& out);
   Expected Enter(Role role);
+  Expected EnterUnheld();
+  Expected Resume(Person& person);
+  void HandOver(Person& from);
+  Expected TakeTurn(Person& person);
+  Expected Seal(Person& writer);
+  Expected ShutdownDone(Person& person);
+  Expected Linger();
   Expected AfterTry(int person, Tried tried);
   Expected Leave(int person);
   Expected ShutRead();

@@ -72,6 +72,7 @@ ThreadPool::~ThreadPool() {
   if (state_->generation != ForkGeneration()) {
     for (OwnThread& thread : state_->threads) thread.Forget();
     // Its lock may be held by a thread that does not exist here.
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): ends the child then
     new std::shared_ptr<State>(state_);
     return;
   }

@@ -24,7 +24,6 @@ using flow::Attempt;
 using flow::CancelSource;
 using flow::ErrorKind;
 using flow::Flow;
-using flow::Limits;
 using flow::ShutdownMode;
 using testing::AllOf;
 

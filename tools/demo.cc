@@ -109,10 +109,10 @@ absl::Status Demo::Server(flow::Listener& listener) {
     const size_t now = static_cast<size_t>(
         std::min<uint64_t>(bytes.size(), live - std::min(live, seen)));
     seen += bytes.size();
-    const absl::Status sent =
-        f->Write(absl::string_view(bytes).substr(0, now), limits_);
+    const absl::string_view all = bytes;
+    const absl::Status sent = f->Write(all.substr(0, now), limits_);
     if (!sent.ok()) return sent;
-    kept.append(bytes, now, std::string::npos);
+    absl::StrAppend(&kept, all.substr(now));
   }
   const absl::Status sent = f->Write(kept, limits_);
   return sent.ok() ? f->Shutdown(flow::ShutdownMode::kWrite, limits_) : sent;

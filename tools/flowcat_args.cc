@@ -48,8 +48,9 @@ absl::Status SetFlag(absl::string_view word, const char* next,
     value = "false";
   } else if (flag != nullptr && !has_value) {
     *took_next = !flag->IsOfType<bool>();
-    if (*took_next && next == nullptr)
+    if (*took_next && next == nullptr) {
       return Bad("flag", word, "needs a value");
+    }
     value = *took_next ? next : "true";
   }
   if (flag == nullptr) return Bad("unknown flag", word, "see --help");

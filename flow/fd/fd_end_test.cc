@@ -33,7 +33,6 @@ using flow::Attempt;
 using flow::Flow;
 using flow::internal::Examine;
 using flow::internal::FdEnd;
-using flow::internal::FdFacts;
 using flow::internal::kMaxBytes;
 using flow::internal::kMaxIovecs;
 using flow::internal::Trim;

@@ -152,19 +152,18 @@ absl::Status CheckLimits(Syscalls* sys, const Limits& limits,
 
 }  // namespace
 
-absl::StatusOr<Flow> Dial(absl::string_view text, const Limits& limits,
+absl::StatusOr<Flow> Dial(absl::string_view address, const Limits& limits,
                           const NetOptions& options) {
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
-  const absl::StatusOr<Address> address = ParseAddress(text);
-  if (!address.ok()) return address.status();
-  if (address->scheme == Address::Scheme::kTcp &&
-      address->numeric_port() == 0) {
-    return InvalidArgument(absl::StrCat("bad address \"", address->ToString(),
+  const absl::StatusOr<Address> parsed = ParseAddress(address);
+  if (!parsed.ok()) return parsed.status();
+  if (parsed->scheme == Address::Scheme::kTcp && parsed->numeric_port() == 0) {
+    return InvalidArgument(absl::StrCat("bad address \"", parsed->ToString(),
                                         "\": nobody can listen on port 0"));
   }
-  if (absl::Status s = CheckLimits(sys, limits, *address); !s.ok()) return s;
+  if (absl::Status s = CheckLimits(sys, limits, *parsed); !s.ok()) return s;
   const absl::StatusOr<std::vector<SocketAddress>> all =
-      internal::Resolve(sys, *address, /*to_listen=*/false, limits);
+      internal::Resolve(sys, *parsed, /*to_listen=*/false, limits);
   if (!all.ok()) return all.status();
 
   std::vector<absl::Status> failures;
@@ -177,9 +176,9 @@ absl::StatusOr<Flow> Dial(absl::string_view text, const Limits& limits,
                 : fd.status();
     if (made.ok()) return made;
     failures.push_back(made.status());
-    if (absl::Status s = CheckLimits(sys, limits, *address); !s.ok()) return s;
+    if (absl::Status s = CheckLimits(sys, limits, *parsed); !s.ok()) return s;
   }
-  return internal::JoinFailures(kOperation, address->ToString(), failures);
+  return internal::JoinFailures(kOperation, parsed->ToString(), failures);
 }
 
 }  // namespace flow

@@ -114,18 +114,18 @@ struct Listener::Shared {
   std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();
 };
 
-absl::StatusOr<Listener> Listen(absl::string_view text,
+absl::StatusOr<Listener> Listen(absl::string_view address,
                                 const ListenOptions& options) {
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
-  const absl::StatusOr<Address> address = ParseAddress(text);
-  if (!address.ok()) return address.status();
+  const absl::StatusOr<Address> parsed = ParseAddress(address);
+  if (!parsed.ok()) return parsed.status();
   const absl::StatusOr<std::vector<SocketAddress>> all =
-      internal::Resolve(sys, *address, /*to_listen=*/true, {});
+      internal::Resolve(sys, *parsed, /*to_listen=*/true, {});
   if (!all.ok()) return all.status();
 
   std::vector<absl::Status> failures;
   for (const SocketAddress& at : *all) {
-    absl::StatusOr<Listening> made = ListenAt(sys, at, address->path, options);
+    absl::StatusOr<Listening> made = ListenAt(sys, at, parsed->path, options);
     if (!made.ok()) {
       failures.push_back(made.status());
       continue;
@@ -136,7 +136,7 @@ absl::StatusOr<Listener> Listen(absl::string_view text,
     shared->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
     shared->address = absl::StrCat(
         at.family() == AF_UNIX ? "unix:" : "tcp:",
-        at.family() == AF_UNIX ? address->path : shared->local.ToString());
+        at.family() == AF_UNIX ? parsed->path : shared->local.ToString());
     Listener listener;
     listener.flow_ = Flow(std::make_unique<Acceptor>(
                               sys, std::move(made->fd), std::move(made->bound),
@@ -145,7 +145,7 @@ absl::StatusOr<Listener> Listen(absl::string_view text,
     listener.shared_ = std::move(shared);
     return listener;
   }
-  return internal::JoinFailures("listen", address->ToString(), failures);
+  return internal::JoinFailures("listen", parsed->ToString(), failures);
 }
 
 absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {

@@ -132,9 +132,9 @@ int StartHelper(const std::shared_ptr<LookUp>& look_up) {
   return error;
 }
 
-absl::StatusOr<Addresses> LookUpElsewhere(std::shared_ptr<LookUp> look_up,
-                                          const Address& address,
-                                          const Limits& limits) {
+absl::StatusOr<Addresses> LookUpElsewhere(
+    const std::shared_ptr<LookUp>& look_up, const Address& address,
+    const Limits& limits) {
   if (const int error = StartHelper(look_up); error != 0) {
     return MakeStatus(absl::StatusCode::kResourceExhausted,
                       absl::StrCat("pthread_create() failed: ",
@@ -189,7 +189,7 @@ absl::StatusOr<Addresses> Resolve(Syscalls* sys, const Address& address,
     const bool is_name = numeric.error == EAI_NONAME;
     if (!is_name) return FromAnswer(std::move(numeric), address);
   }
-  return LookUpElsewhere(std::move(look_up), address, limits);
+  return LookUpElsewhere(look_up, address, limits);
 }
 
 }  // namespace internal

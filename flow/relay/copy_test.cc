@@ -25,7 +25,6 @@ namespace {
 
 using ::flow_testing::HasBytesDone;
 using ::flow_testing::IsData;
-using ::flow_testing::IsEof;
 using ::flow_testing::IsKind;
 using ::flow_testing::IsOk;
 using ::flow_testing::Pattern;

@@ -31,7 +31,6 @@ using conformance::ReadCalls;
 using conformance::ReadExactly;
 using conformance::ReadToEof;
 using ::flow::Buffer;
-using ::flow::Eof;
 using ::flow::ErrorKind;
 using ::flow::OrEof;
 using ::flow::ShutdownMode;
