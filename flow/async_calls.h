@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "flow/async_jobs.h"
 #include "flow/async_op.h"
+#include "flow/async_sink.h"
 #include "flow/buffer.h"
 #include "flow/limits.h"
 #include "flow/transport.h"

@@ -268,32 +268,6 @@ TEST(AsyncDescriptors, WithoutADuplicateTheSecondIsLookedAtFromTimeToTime) {
 
 // ------------------------------------------------------- DEL before close(2)
 
-// Remembers what is in the set, and fails the test if a member is closed.
-class Watchman {
- public:
-  explicit Watchman(TestKernel& kernel) {
-    kernel.on_epoll_ctl = [this](int operation, int fd) {
-      absl::MutexLock lock(&mu_);
-      if (operation == EPOLL_CTL_ADD) members_.insert(fd);
-      if (operation == EPOLL_CTL_DEL) members_.erase(fd);
-    };
-    kernel.on_close = [this](int fd) {
-      absl::MutexLock lock(&mu_);
-      EXPECT_EQ(members_.count(fd), 0u) << fd << " is closed, but in the set";
-      ++closed_;
-    };
-  }
-  int closed() {
-    absl::MutexLock lock(&mu_);
-    return closed_;
-  }
-
- private:
-  absl::Mutex mu_;
-  std::set<int> members_;
-  int closed_ = 0;
-};
-
 class HygieneTest : public testing::Test {
  protected:
   AsyncPair Pipe() {

@@ -4,9 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "flow/async_calls.h"
+#include "flow/async_home.h"
 #include "flow/async_op.h"
+#include "flow/async_sink.h"
 #include "flow/core.h"
-#include "flow/executor.h"
 #include "flow/poller.h"
 #include "flow/status.h"
 
@@ -14,38 +15,17 @@ namespace flow {
 namespace {
 
 using internal::AsyncCore;
+using internal::AsyncHome;
 using internal::NoFlowStatus;
 using internal::Own;
 using internal::Sink;
+using internal::ToPromise;
 
-// A sink that makes `future` ready.
-template <typename Result>
-Sink<Result> Promise(std::future<Result>& future) {
-  std::promise<Result> promise;
-  future = promise.get_future();
-  return [promise = std::move(promise)](Result result) mutable {
-    promise.set_value(std::move(result));
-  };
-}
-
-// A sink that calls `done` through the executor of `flow`; without a flow there
-// is none, and it is called here.
 template <typename Result>
 Sink<Result> ToCallback(const std::shared_ptr<AsyncCore>& flow,
                         AsyncFlow::Callback<Result> done) {
-  if (flow == nullptr) {
-    return [done = std::move(done)](Result result) mutable {
-      ExceptionLog nobodys;
-      nobodys.Contain([&] { std::move(done)(std::move(result)); });
-    };
-  }
-  return [flow, done = std::move(done)](Result result) mutable {
-    flow->RunCallback([done = std::move(done), result = std::move(result)](
-                          const absl::Status& why) mutable {
-      if (!why.ok()) result = why;
-      std::move(done)(std::move(result));
-    });
-  };
+  return flow == nullptr ? internal::ToCallbackHere(std::move(done))
+                         : internal::ToCallback(flow->home(), std::move(done));
 }
 
 }  // namespace
@@ -66,9 +46,12 @@ absl::StatusOr<AsyncFlow> AsyncFlow::From(Flow&& flow, AsyncContext& context) {
                      "; ", flow.core_->Describe()),
         {});
   }
+  return At(std::move(flow), AsyncHome(context.poller(), &context.executor()));
+}
+
+AsyncFlow AsyncFlow::At(Flow&& flow, const AsyncHome& home) {
   return AsyncFlow(
-      std::make_shared<AsyncCore>(std::exchange(flow.core_, nullptr),
-                                  context.poller(), &context.executor()));
+      std::make_shared<AsyncCore>(std::exchange(flow.core_, nullptr), home));
 }
 
 AsyncFlow::AsyncFlow() = default;
@@ -114,7 +97,7 @@ absl::StatusOr<Flow> AsyncFlow::Release() {
 
 std::future<AsyncFlow::ReadResult> AsyncFlow::Read(const Limits& limits) {
   std::future<ReadResult> future;
-  internal::StartRead(core_, limits, Promise(future));
+  internal::StartRead(core_, limits, ToPromise(future));
   return future;
 }
 
@@ -125,7 +108,7 @@ void AsyncFlow::Read(const Limits& limits, Callback<ReadResult> done) {
 std::future<AsyncFlow::ReadIntoResult> AsyncFlow::ReadInto(
     absl::Span<char> into, const Limits& limits) {
   std::future<ReadIntoResult> future;
-  internal::StartReadInto(core_, into, limits, Promise(future));
+  internal::StartReadInto(core_, into, limits, ToPromise(future));
   return future;
 }
 
@@ -138,20 +121,20 @@ void AsyncFlow::ReadInto(absl::Span<char> into, const Limits& limits,
 std::future<absl::Status> AsyncFlow::Write(std::string bytes,
                                            const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(bytes)), limits, Promise(future));
+  internal::StartWrite(core_, Own(std::move(bytes)), limits, ToPromise(future));
   return future;
 }
 
 std::future<absl::Status> AsyncFlow::Write(absl::Cord bytes,
                                            const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(bytes)), limits, Promise(future));
+  internal::StartWrite(core_, Own(std::move(bytes)), limits, ToPromise(future));
   return future;
 }
 
 std::future<absl::Status> AsyncFlow::Write(Buffer bytes, const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(bytes)), limits, Promise(future));
+  internal::StartWrite(core_, Own(std::move(bytes)), limits, ToPromise(future));
   return future;
 }
 
@@ -176,7 +159,8 @@ void AsyncFlow::Write(Buffer bytes, const Limits& limits,
 std::future<absl::Status> AsyncFlow::Writev(std::vector<std::string> pieces,
                                             const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(pieces)), limits, Promise(future));
+  internal::StartWrite(core_, Own(std::move(pieces)), limits,
+                       ToPromise(future));
   return future;
 }
 
@@ -189,7 +173,7 @@ void AsyncFlow::Writev(std::vector<std::string> pieces, const Limits& limits,
 std::future<AsyncFlow::WriteSomeResult> AsyncFlow::WriteSome(
     std::string bytes, const Limits& limits) {
   std::future<WriteSomeResult> future;
-  internal::StartWriteSome(core_, std::move(bytes), limits, Promise(future));
+  internal::StartWriteSome(core_, std::move(bytes), limits, ToPromise(future));
   return future;
 }
 
@@ -202,7 +186,7 @@ void AsyncFlow::WriteSome(std::string bytes, const Limits& limits,
 std::future<absl::Status> AsyncFlow::Shutdown(ShutdownMode mode,
                                               const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartShutdown(core_, mode, limits, Promise(future));
+  internal::StartShutdown(core_, mode, limits, ToPromise(future));
   return future;
 }
 
@@ -214,7 +198,7 @@ void AsyncFlow::Shutdown(ShutdownMode mode, const Limits& limits,
 
 std::future<absl::Status> AsyncFlow::CloseGracefully(const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartCloseGracefully(core_, limits, Promise(future));
+  internal::StartCloseGracefully(core_, limits, ToPromise(future));
   return future;
 }
 
@@ -226,7 +210,7 @@ void AsyncFlow::CloseGracefully(const Limits& limits,
 
 std::future<absl::Status> AsyncFlow::Close() {
   std::future<absl::Status> future;
-  internal::StartClose(core_, /*abort=*/false, Promise(future));
+  internal::StartClose(core_, /*abort=*/false, ToPromise(future));
   return future;
 }
 
@@ -237,7 +221,7 @@ void AsyncFlow::Close(Callback<absl::Status> done) {
 
 std::future<absl::Status> AsyncFlow::Abort() {
   std::future<absl::Status> future;
-  internal::StartClose(core_, /*abort=*/true, Promise(future));
+  internal::StartClose(core_, /*abort=*/true, ToPromise(future));
   return future;
 }
 
@@ -249,7 +233,7 @@ void AsyncFlow::Abort(Callback<absl::Status> done) {
 std::future<AsyncFlow::PeerEndResult> AsyncFlow::WaitPeerEnd(
     PeerEnd at_least, const Limits& limits) {
   std::future<PeerEndResult> future;
-  internal::StartWaitPeerEnd(core_, at_least, limits, Promise(future));
+  internal::StartWaitPeerEnd(core_, at_least, limits, ToPromise(future));
   return future;
 }
 

@@ -63,6 +63,8 @@ namespace flow {
 
 namespace internal {
 class AsyncCore;
+class AsyncHome;
+struct AsyncAccess;
 }  // namespace internal
 
 class AsyncFlow {
@@ -166,7 +168,11 @@ class AsyncFlow {
   }
 
  private:
+  friend struct internal::AsyncAccess;
+
   explicit AsyncFlow(std::shared_ptr<internal::AsyncCore> core);
+  // `flow` is one, and nobody uses it.
+  static AsyncFlow At(Flow&& flow, const internal::AsyncHome& home);
 
   std::shared_ptr<internal::AsyncCore> core_;
 };

@@ -146,7 +146,7 @@ void AsyncPeerEnd::Look() {
   if (!a.would_block()) return Finish(watch_->FailureOf(a));
   watch_->sleeper().BeginWait();
   const Wait wait =
-      watch_->sleeper().Calmed(a.wait(), woken_by_fd(), kFutileAllowed);
+      watch_->sleeper().Calmed(a.wait(), woken_by_fd(), kFutileParked);
   flow_->poller().Park(*this, flow_->parked(), wait, limits_.cancel.signal(),
                        watch_->sleeper().LimitInstant(), [this, &wait, shuts] {
                          return watch_->sleeper().Signalled(wait) ||

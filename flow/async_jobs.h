@@ -16,13 +16,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "flow/async_op.h"
+#include "flow/async_sink.h"
 #include "flow/buffer.h"
 #include "flow/job.h"
 #include "flow/or_eof.h"
@@ -33,11 +33,6 @@
 
 namespace flow {
 namespace internal {
-
-// Told the result where the operation was finished, under no lock: makes a
-// promise ready, or hands a callback to the executor.
-template <typename Result>
-using Sink = absl::AnyInvocable<void(Result) &&>;
 
 // Read: a fresh buffer.
 class AsyncRead final : public AsyncOp {

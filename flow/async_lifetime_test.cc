@@ -306,6 +306,18 @@ TEST_P(CallbackTest, MayDestroyTheContext) {
   EXPECT_TRUE(IsReady(waits));
 }
 
+// Nothing but the end of the context wakes what is parked then.
+TEST_P(CallbackTest, MayDestroyTheContextUnderAParkedOperation) {
+  auto parked = b_.Read();
+  std::promise<void> done;
+  b_.Write(std::string("x"), {}, [&](absl::Status) {
+    context_.reset();
+    done.set_value();
+  });
+  done.get_future().get();
+  EXPECT_THAT(parked.get(), StatusIs(absl::StatusCode::kCancelled));
+}
+
 // Callbacks that were handed over before are called, though the executor has
 // gone with the context by then; each once.
 TEST_P(CallbackTest, MayDestroyTheContextBeforeOthersAreCalled) {

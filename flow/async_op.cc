@@ -21,23 +21,18 @@ constexpr absl::Duration kHeldPause = absl::Milliseconds(1);
 
 // ------------------------------------------------------------------ AsyncCore
 
-AsyncCore::AsyncCore(Core* core, std::shared_ptr<Poller> poller,
-                     Executor* executor)
-    : core_(core),
-      poller_(std::move(poller)),
-      executor_(executor),
-      exceptions_(executor->exceptions()),
-      always_ready_([this] {
+AsyncCore::AsyncCore(Core* core, AsyncHome home)
+    : core_(core), home_(std::move(home)), always_ready_([this] {
         const int fd = core_->NativeHandle();
-        return fd >= 0 && poller_->IsAlwaysReady(fd);
+        return fd >= 0 && poller().IsAlwaysReady(fd);
       }()) {
   core_->set_fd_guard(this);
-  parked_.Attach(poller_.get(), &core_->signal());
+  parked_.Attach(&poller(), &core_->signal());
 }
 
 AsyncCore::~AsyncCore() {
   if (core_ == nullptr) return;
-  if (!poller_->in_forked_child()) {
+  if (!poller().in_forked_child()) {
     parked_.Detach();
     core_->set_fd_guard(nullptr);
   }
@@ -52,9 +47,8 @@ void AsyncCore::CloseAfterFork() {
 
 void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
   AsyncOp* const o = op.release();
-  o->outcome_ = Refusal();
-  if (!o->outcome_.ok() || !poller_->Begin()) {
-    if (o->outcome_.ok()) o->outcome_ = Refusal();  // stopped this moment
+  o->outcome_ = home_.Begin();
+  if (!o->outcome_.ok()) {
     o->Deliver(false);
     delete o;
     return;
@@ -105,46 +99,13 @@ Core* AsyncCore::Release() {
   return std::exchange(core_, nullptr);
 }
 
-absl::Status AsyncCore::Refusal() const {
-  if (poller_->in_forked_child()) {
-    return absl::FailedPreconditionError(
-        "refused: the AsyncContext's poller is not in this forked child");
-  }
-  if (poller_->stopping()) {
-    return absl::FailedPreconditionError(
-        "refused: the AsyncContext has been destroyed");
-  }
-  return absl::OkStatus();
-}
-
-void AsyncCore::RunCallback(
-    absl::AnyInvocable<void(absl::Status) &&> callback) {
-  Executor::Task task = [log = exceptions_, callback = std::move(callback)](
-                            absl::Status why) mutable {
-    log->Contain([&] { std::move(callback)(std::move(why)); });
-  };
-  // The executor is there for as long as something is under way; after that,
-  // and in a forked child, there is nobody left to run it but this thread.
-  std::optional<Poller::Handing> handing;
-  if (poller_->in_forked_child()) return std::move(task)(absl::OkStatus());
-  if (!Poller::Handing::IsUnderWay(poller_.get())) {
-    if (!poller_->Begin()) return std::move(task)(absl::OkStatus());
-    handing.emplace(poller_.get());
-  }
-  if (!executor_->runs_inline()) return executor_->Execute(std::move(task));
-  // Also from the poller's own thread: a chain of callbacks, each of which
-  // starts an operation that is over at once, must not keep others waiting.
-  poller_->Post([executor = executor_, task = std::move(task)]() mutable {
-    executor->Execute(std::move(task));
-  });
-}
-
 void AsyncCore::RequestStep(Direction d, uint64_t step) {
   auto run = [flow = shared_from_this(), d, step](const absl::Status& why) {
     flow->RunStep(d, step, why);
   };
-  if (!executor_->runs_inline()) return executor_->Execute(std::move(run));
-  poller_->Post([run = std::move(run)]() mutable { run(absl::OkStatus()); });
+  if (!home_.executor().runs_inline())
+    return home_.executor().Execute(std::move(run));
+  poller().Post([run = std::move(run)]() mutable { run(absl::OkStatus()); });
 }
 
 void AsyncCore::RunStep(Direction d, uint64_t step, const absl::Status& why) {
@@ -153,7 +114,7 @@ void AsyncCore::RunStep(Direction d, uint64_t step, const absl::Status& why) {
     absl::MutexLock lock(&mu_);
     op = LaneOf(d).first;
     if (op == nullptr || op->step_ != step) return;  // over without it
-    if (!poller_->Claim(*op)) {
+    if (!poller().Claim(*op)) {
       op->step_missed_ = true;
       return;
     }
@@ -340,7 +301,7 @@ bool AsyncOp::Moved(Job::Then then) {
 
 void AsyncOp::ParkFor(const Wait& wait) {
   sleeper_.BeginWait();
-  const Wait until = sleeper_.Calmed(wait, woken_by_fd(), kFutileAllowed);
+  const Wait until = sleeper_.Calmed(wait, woken_by_fd(), kFutileParked);
   flow_->core().SetActivity(turn_.direction(), ActivityOf(wait));
   flow_->poller().Park(*this, flow_->parked(), until, limits_.cancel.signal(),
                        sleeper_.LimitInstant(),

@@ -25,12 +25,11 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "flow/async_home.h"
 #include "flow/core.h"
-#include "flow/executor.h"
 #include "flow/job.h"
 #include "flow/limits.h"
 #include "flow/poller.h"
@@ -43,23 +42,19 @@ namespace internal {
 
 class AsyncOp;
 
-// How many tries in a row may be in vain before the next comes after a pause:
-// with three system calls for each (epoll_wait, the try, epoll_ctl) and two for
-// each pause that is 20 in the first second (P4).
-inline constexpr int kFutileAllowed = 1;
-
 // What the handle and the operations of one AsyncFlow share.
 class AsyncCore final : public Core::FdGuard,
                         public std::enable_shared_from_this<AsyncCore> {
  public:
   // Owns the handle of `core`.
-  AsyncCore(Core* core, std::shared_ptr<Poller> poller, Executor* executor);
+  AsyncCore(Core* core, AsyncHome home);
   ~AsyncCore();
   AsyncCore(const AsyncCore&) = delete;
   AsyncCore& operator=(const AsyncCore&) = delete;
 
   Core& core() { return *core_; }
-  Poller& poller() { return *poller_; }
+  const AsyncHome& home() const { return home_; }
+  Poller& poller() const { return home_.poller(); }
   ParkedFlow& parked() { return parked_; }
 
   // Takes the operation, which ends by delivering its result, whatever happens.
@@ -95,11 +90,7 @@ class AsyncCore final : public Core::FdGuard,
   void CloseAfterFork();
 
   // Why operations are refused; OK if they are not.
-  absl::Status Refusal() const;
-
-  // Runs `callback` through the executor, with OK or with why it could not be
-  // run. Never on the stack of the calling thread, unless that is the poller's.
-  void RunCallback(absl::AnyInvocable<void(absl::Status) &&> callback);
+  absl::Status Refusal() const { return home_.Refusal(); }
 
   // Its tries may wait for a disk, so they are the executor's.
   bool always_ready() const { return always_ready_; }
@@ -112,9 +103,9 @@ class AsyncCore final : public Core::FdGuard,
     AsyncOp* last = nullptr;
   };
 
-  void BeforeShut() override { poller_->BeginShut(parked_); }
-  void AfterShut() override { poller_->EndShut(parked_); }
-  void BeforeClose() override { poller_->Forget(parked_); }
+  void BeforeShut() override { poller().BeginShut(parked_); }
+  void AfterShut() override { poller().EndShut(parked_); }
+  void BeforeClose() override { poller().Forget(parked_); }
 
   Lane& LaneOf(Direction d) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return d == Direction::kRead ? reads_ : writes_;
@@ -127,9 +118,7 @@ class AsyncCore final : public Core::FdGuard,
       ABSL_LOCKS_EXCLUDED(mu_);
 
   Core* core_;
-  const std::shared_ptr<Poller> poller_;
-  Executor* const executor_;
-  const std::shared_ptr<ExceptionLog> exceptions_;
+  const AsyncHome home_;
   const bool always_ready_;  // a file: epoll refuses it, tries may block
   ParkedFlow parked_;
 

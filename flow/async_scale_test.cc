@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <memory>
 #include <random>
@@ -39,16 +38,6 @@ constexpr size_t kMany = 2'000;  // it keeps a shadow of every mutex
 constexpr size_t kMany = 10'000;
 #endif
 
-// How many threads this process has.
-int Threads() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    int threads = 0;
-    if (word == "Threads:" && status >> threads) return threads;
-  }
-  return -1;
-}
-
 // How many descriptors may be open, all that may be having been asked for.
 size_t Descriptors() {
   rlimit limit = {};
@@ -71,7 +60,7 @@ AsyncPair PairOn(AsyncContext& context, bool sockets) {
 
 void ManyReadsAreParked(size_t many, bool sockets) {
   std::thread([] {}).join();  // a sanitizer's own begins with the first
-  const int threads_before = Threads();
+  const int threads_before = CountThreads();
   flow::ThreadPool pool(1);
   AsyncContext context(pool);
   std::vector<AsyncPair> flows;
@@ -81,7 +70,7 @@ void ManyReadsAreParked(size_t many, bool sockets) {
     ASSERT_TRUE(flows.back().second);
     reads.push_back(flows.back().second.Read());
   }
-  EXPECT_LE(Threads() - threads_before, 2);  // the pool's and the poller's
+  EXPECT_LE(CountThreads() - threads_before, 2);  // the pool's and the poller's
   // One more flow is served at once.
   AsyncPair one_more = PairOn(context, sockets);
   const MonoTime begin = MonoTime::Now();
@@ -96,7 +85,7 @@ void ManyReadsAreParked(size_t many, bool sockets) {
     EXPECT_THAT(reads[k].get(), IsData("y"));
     reads[k] = flows[k].second.Read();
   }
-  EXPECT_LE(Threads() - threads_before, 2);
+  EXPECT_LE(CountThreads() - threads_before, 2);
   for (AsyncPair& pair : flows) static_cast<void>(pair.second.Close());
   for (auto& read : reads) {
     EXPECT_THAT(read.get(), IsKind(ErrorKind::kClosedLocally));

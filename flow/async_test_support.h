@@ -10,13 +10,16 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "flow/async_context.h"
@@ -126,6 +129,42 @@ class TestKernel : public flow::Syscalls {
     errno = error;
     return -1;
   }
+};
+
+// How many threads this process has.
+inline int CountThreads() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    int threads = 0;
+    if (word == "Threads:" && status >> threads) return threads;
+  }
+  return -1;
+}
+
+// Remembers what is in the set, and fails the test if a member is closed.
+class Watchman {
+ public:
+  explicit Watchman(TestKernel& kernel) {
+    kernel.on_epoll_ctl = [this](int operation, int fd) {
+      absl::MutexLock lock(&mu_);
+      if (operation == EPOLL_CTL_ADD) members_.insert(fd);
+      if (operation == EPOLL_CTL_DEL) members_.erase(fd);
+    };
+    kernel.on_close = [this](int fd) {
+      absl::MutexLock lock(&mu_);
+      EXPECT_EQ(members_.count(fd), 0u) << fd << " is closed, but in the set";
+      ++closed_;
+    };
+  }
+  int closed() {
+    absl::MutexLock lock(&mu_);
+    return closed_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::set<int> members_;
+  int closed_ = 0;
 };
 
 }  // namespace flow_testing

@@ -134,6 +134,9 @@ void Poller::Stop() {
   {
     absl::MutexLock lock(&mu_);
     stopping_.store(true, std::memory_order_seq_cst);
+    // Here, since a poke is nothing to this thread if it is the poller's. Who
+    // parks from now on is ready at once.
+    for (ParkedFlow* flow : flows_) WakeAll(*flow);
     Poke();
   }
   // A callback destroys the context: what this thread is about to hand over can
@@ -212,9 +215,6 @@ void Poller::Turn() {
     for (const PollSet::Event& event : events) HandleEvent(event);
     HandleNotices();
     HandleTimers();
-    if (stopping()) {
-      for (ParkedFlow* flow : flows_) WakeAll(*flow);
-    }
   }
   RunReady();
   RunTasks();

@@ -25,15 +25,11 @@ constexpr absl::Duration kBlindSlice = absl::Milliseconds(60);
 // slices of this length: at most 18 calls a second.
 constexpr absl::Duration kPollAgain = absl::Milliseconds(500);
 constexpr absl::Duration kPollAgainSlice = absl::Milliseconds(90);
-// A descriptor that is "ready" again and again while tries find nothing is
-// tried again only after a pause: 8, 64, 200, 200, ... ms. With two calls (a
-// poll and a try) for each that is 19 in the first second, and 10 in the next
-// (P4).
-constexpr int kFutileAllowed = 2;
-// An instant that is nearer than this is as good as now.
-constexpr absl::Duration kSoon = absl::Milliseconds(1);
+// The pauses of who tries in vain (sleeper.h).
 constexpr absl::Duration kFutileFirst = absl::Milliseconds(8);
 constexpr absl::Duration kFutileMax = absl::Milliseconds(200);
+// An instant that is nearer than this is as good as now.
+constexpr absl::Duration kSoon = absl::Milliseconds(1);
 // The coarse clock is at most 10 ms behind, so with more than this left it will
 // do.
 constexpr int64_t kCoarseEnough = 100 * kMilli;
@@ -120,7 +116,7 @@ Woke Sleeper::Sleep(const Wait& asked) {
   // signal before it was armed: the flag, looked at after, has it.
   if (limits_.cancel.cancelled()) return Woke::kCancelled;
   BeginWait();
-  const Wait wait = Calmed(asked, woken_by_fd_, kFutileAllowed);
+  const Wait wait = Calmed(asked, woken_by_fd_, kFutileAsleep);
   const MonoTime until = std::min(NearestLimit().when, wait.until);
   woken_by_fd_ = false;
   if (!Signalled(wait)) {

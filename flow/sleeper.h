@@ -53,6 +53,13 @@ enum class Woke : uint8_t {
   kStopped,    // the AsyncContext of a parked call was destroyed
 };
 
+// How many tries in a row may be in vain before the next comes after a pause of
+// 8, 64, 200, 200, ... ms (P4). Each costs who sleeps two system calls (poll,
+// the try), also with a pause: 19 in the first second, 10 in the next. It costs
+// the poller three (epoll_wait, the try, epoll_ctl), two with a pause: 20.
+inline constexpr int kFutileAsleep = 2;
+inline constexpr int kFutileParked = 1;
+
 class Sleeper {
  public:
   // `owner`, if not null, wakes this call whenever it is notified. All three

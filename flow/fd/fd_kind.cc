@@ -162,12 +162,16 @@ absl::StatusOr<FdFacts> Examine(Syscalls* sys, int fd) {
 FdNames NamesOf(Syscalls* sys, const FdFacts& facts) {
   FdNames names;
   if (IsSocket(facts.kind)) {
-    names.local = AskName(sys, facts.fd, &Syscalls::Getsockname);
+    names.local = LocalName(sys, facts.fd);
     names.peer = AskName(sys, facts.fd, &Syscalls::Getpeername);
   } else {
     names.local = Endpoint::Named(DescribeFd(sys, facts));
   }
   return names;
+}
+
+Endpoint LocalName(Syscalls* sys, int fd) {
+  return AskName(sys, fd, &Syscalls::Getsockname);
 }
 
 std::string DescribeFd(Syscalls* sys, const FdFacts& facts) {

@@ -4,13 +4,10 @@
 #include "flow/net/dial.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,6 +20,7 @@
 #include "absl/time/time.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/net/listener.h"
+#include "flow/net/net_test_support.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -45,52 +43,6 @@ NetOptions With(flow::Syscalls* sys) {
   options.sys = sys;
   return options;
 }
-
-// A port on which nobody listens, for as long as the result lives.
-std::pair<UniqueFd, std::string> DeadAddress() {
-  UniqueFd bound(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  socklen_t length = sizeof(address);
-  EXPECT_EQ(bind(bound.get(), generic, length), 0);
-  EXPECT_EQ(getsockname(bound.get(), generic, &length), 0);
-  return {std::move(bound),
-          absl::StrCat("tcp:127.0.0.1:", ntohs(address.sin_port))};
-}
-
-// Names resolve to what the test says.
-class FakeNames : public flow::Syscalls {
- public:
-  int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
-                  addrinfo** result) override {
-    if ((hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
-    asked = absl::StrCat(node, "/", service);
-    const size_t count = addresses.size();
-    auto* const list = new addrinfo[count]();
-    for (size_t i = 0; i < count; ++i) {
-      list[i].ai_addr = reinterpret_cast<sockaddr*>(&addresses[i]);
-      list[i].ai_addrlen = sizeof(sockaddr_in);
-      list[i].ai_next = i + 1 < count ? &list[i + 1] : nullptr;
-    }
-    *result = list;
-    return 0;
-  }
-  void FreeAddrInfo(addrinfo* result) override { delete[] result; }
-
-  void Add(const std::string& tcp_address) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(
-        std::stoi(tcp_address.substr(tcp_address.rfind(':') + 1))));
-    addresses.push_back(address);
-  }
-
-  std::vector<sockaddr_in> addresses;
-  std::string asked;
-};
 
 TEST(DialTest, ReachesAListenerOverTcpAndUnix) {
   ShortTempDir dir;
@@ -159,48 +111,6 @@ TEST(DialTest, PassedLimitsAreToldBeforeAnythingIsTried) {
   EXPECT_THAT(Dial(address, stop.token()), StatusIs(StatusCode::kCancelled));
 }
 
-// A full backlog is a black hole that needs no network: Linux drops the SYN,
-// and a unix connect says EAGAIN.
-class BlackHole {
- public:
-  explicit BlackHole(int family, const std::string& path = "") {
-    fd_ = UniqueFd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage storage = {};
-    storage.ss_family = static_cast<sa_family_t>(family);
-    socklen_t length = sizeof(sockaddr_in);
-    if (family == AF_UNIX) {
-      std::memcpy(reinterpret_cast<sockaddr_un*>(&storage)->sun_path,
-                  path.c_str(), path.size() + 1);
-      length = sizeof(sockaddr_un);
-      address_ = "unix:" + path;
-    } else {
-      reinterpret_cast<sockaddr_in*>(&storage)->sin_addr.s_addr =
-          htonl(INADDR_LOOPBACK);
-    }
-    auto* const generic = reinterpret_cast<sockaddr*>(&storage);
-    EXPECT_EQ(bind(fd_.get(), generic, length), 0);
-    EXPECT_EQ(listen(fd_.get(), 0), 0);
-    length = sizeof(storage);
-    EXPECT_EQ(getsockname(fd_.get(), generic, &length), 0);
-    if (family == AF_INET) {
-      address_ = absl::StrCat(
-          "tcp:127.0.0.1:",
-          ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port));
-    }
-    for (int i = 0; i < 3; ++i) {
-      queued_.emplace_back(socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0));
-      connect(queued_.back().get(), generic, length);
-    }
-  }
-  const std::string& address() const { return address_; }
-  int fd() const { return fd_.get(); }
-
- private:
-  UniqueFd fd_;
-  std::string address_;
-  std::vector<UniqueFd> queued_;
-};
-
 TEST(DialTest, BlackHoleEndsAtTheDeadlineAndByTheToken) {  // L.74, H.46
   ShortTempDir dir;
   for (const int family : {AF_INET, AF_UNIX}) {
@@ -222,24 +132,6 @@ TEST(DialTest, BlackHoleEndsAtTheDeadlineAndByTheToken) {  // L.74, H.46
 TEST(DialTest, FullUnixQueueIsWaitedOut) {  // P7
   ShortTempDir dir;
   const BlackHole hole(AF_UNIX, dir.Path("hole"));
-  // Makes room once Dial has been turned away.
-  class Draining : public flow::Syscalls {
-   public:
-    explicit Draining(int fd) : fd_(fd) {}
-    int Connect(int fd, const sockaddr* address, socklen_t length) override {
-      const int result = Syscalls::Connect(fd, address, length);
-      const int error = errno;
-      if (result != 0 && ++refused == 3) {
-        UniqueFd(accept(fd_, nullptr, nullptr)).reset();
-      }
-      errno = error;
-      return result;
-    }
-    int refused = 0;
-
-   private:
-    const int fd_;
-  };
   Draining sys(hole.fd());
   EXPECT_THAT(Dial(hole.address(), absl::Seconds(20), With(&sys)), IsOk());
   EXPECT_EQ(sys.refused, 3);
@@ -278,22 +170,7 @@ TEST(DialTest, UnknownNameIsUnavailable) {
 }
 
 TEST(DialTest, StuckResolverDoesNotMakeDialLate) {  // P3
-  class Stuck : public FakeNames {
-   public:
-    int GetAddrInfo(const char* node, const char* service,
-                    const addrinfo* hints, addrinfo** result) override {
-      if ((hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
-      asked_now.Notify();
-      go_on.WaitForNotification();
-      return FakeNames::GetAddrInfo(node, service, hints, result);
-    }
-    void FreeAddrInfo(addrinfo* result) override {
-      FakeNames::FreeAddrInfo(result);
-      freed.Notify();
-    }
-    absl::Notification asked_now, go_on, freed;
-  };
-  Stuck names;
+  StuckNames names;
   names.Add(":1");
   flow::CancelSource stop;
   std::thread canceller([&] {
@@ -327,13 +204,6 @@ TEST(DialTest, NeverConnectedToItself) {
 }
 
 TEST(DialTest, FailureOfAnyCallLeavesNothingOpen) {  // P5
-  class NoSockets : public flow::Syscalls {
-   public:
-    int Socket(int, int, int) override {
-      errno = EMFILE;
-      return -1;
-    }
-  };
   NoSockets sys;
   EXPECT_THAT(Dial("tcp:127.0.0.1:1", {}, With(&sys)),
               StatusIs(StatusCode::kResourceExhausted));

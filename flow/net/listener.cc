@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "flow/fd/fd_kind.h"
-#include "flow/fd/socket_flow.h"
 #include "flow/net/acceptor.h"
 #include "flow/net/address.h"
 #include "flow/net/failures.h"
+#include "flow/net/listener_facts.h"
 #include "flow/net/resolver.h"
 #include "flow/status.h"
 #include "flow/sys/unique_fd.h"
@@ -22,12 +22,12 @@
 namespace flow {
 namespace {
 
-using internal::AcceptCounters;
 using internal::AcceptedRecord;
 using internal::Acceptor;
 using internal::BoundPath;
 using internal::FdKind;
-using internal::FdNames;
+using internal::ListenerFacts;
+using internal::LocalName;
 using internal::SocketAddress;
 
 // A socket that listens, and what it is bound to.
@@ -35,14 +35,6 @@ struct Listening {
   UniqueFd fd;
   BoundPath bound;
 };
-
-Endpoint AskName(Syscalls* sys, int fd) {
-  SocketAddress address;
-  address.length = sizeof(address.storage);
-  sockaddr* const generic = reinterpret_cast<sockaddr*>(&address.storage);
-  if (sys->Getsockname(fd, generic, &address.length) != 0) return {};
-  return address.name();
-}
 
 // What has to be set before bind. 0, or the errno of the call named in `call`.
 int Prepare(Syscalls* sys, int fd, int family, const ListenOptions& options,
@@ -104,23 +96,13 @@ absl::StatusOr<Listening> ListenAt(Syscalls* sys, const SocketAddress& at,
 
 }  // namespace
 
-// What every Accept needs; kept by those that are blocked when the Listener is
-// destroyed.
-struct Listener::Shared {
-  Syscalls* sys = nullptr;
-  FdKind kind = FdKind::kTcp;
-  std::string address;
-  Endpoint local;
-  std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();
-};
-
 absl::StatusOr<Listener> Listen(absl::string_view address,
                                 const ListenOptions& options) {
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
   const absl::StatusOr<Address> parsed = ParseAddress(address);
   if (!parsed.ok()) return parsed.status();
   const absl::StatusOr<std::vector<SocketAddress>> all =
-      internal::Resolve(sys, *parsed, /*to_listen=*/true, {});
+      internal::ResolveToListen(sys, *parsed);
   if (!all.ok()) return all.status();
 
   std::vector<absl::Status> failures;
@@ -130,68 +112,49 @@ absl::StatusOr<Listener> Listen(absl::string_view address,
       failures.push_back(made.status());
       continue;
     }
-    auto shared = std::make_shared<Listener::Shared>();
-    shared->sys = sys;
-    shared->local = AskName(sys, made->fd.get());
-    shared->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
-    shared->address = absl::StrCat(
+    auto facts = std::make_shared<ListenerFacts>();
+    facts->sys = sys;
+    facts->local = LocalName(sys, made->fd.get());
+    facts->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
+    facts->address = absl::StrCat(
         at.family() == AF_UNIX ? "unix:" : "tcp:",
-        at.family() == AF_UNIX ? parsed->path : shared->local.ToString());
+        at.family() == AF_UNIX ? parsed->path : facts->local.ToString());
     Listener listener;
     listener.flow_ = Flow(std::make_unique<Acceptor>(
                               sys, std::move(made->fd), std::move(made->bound),
-                              shared->local, shared->counters),
+                              facts->local, facts->counters),
                           sys);
-    listener.shared_ = std::move(shared);
+    listener.facts_ = std::move(facts);
     return listener;
   }
   return internal::JoinFailures("listen", parsed->ToString(), failures);
 }
 
 absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {
-  const std::shared_ptr<const Shared> shared = shared_;
+  const std::shared_ptr<const ListenerFacts> facts = facts_;
   AcceptedRecord record;
   const absl::StatusOr<OrEof<size_t>> got = flow_.ReadInto(
       absl::MakeSpan(reinterpret_cast<char*>(&record), sizeof(record)), limits);
-  // Owned whatever the driver says: a record that was written must not leak.
-  UniqueFd fd(record.fd, shared == nullptr ? nullptr : shared->sys);
-  if (!got.ok()) return got.status();
-  FdNames names = {
-      shared->local,
-      Endpoint::FromSockaddr(reinterpret_cast<const sockaddr*>(&record.peer),
-                             record.length)};
-  if (shared->kind == FdKind::kTcp) {
-    names.local = AskName(shared->sys, fd.get());
-  }
-  return internal::FlowOnSocket(shared->sys, std::move(fd), shared->kind,
-                                std::move(names));
+  if (facts == nullptr) return got.status();
+  return facts->Accepted(record, got.status());
 }
 
 absl::Status Listener::Close() { return flow_.Close(); }
 
 std::string Listener::address() const {
-  return shared_ == nullptr ? "" : shared_->address;
+  return facts_ == nullptr ? "" : facts_->address;
 }
 
 uint16_t Listener::port() const {
-  return shared_ == nullptr ? uint16_t{0} : shared_->local.port();
+  return facts_ == nullptr ? uint16_t{0} : facts_->local.port();
 }
 
 ListenerStats Listener::GetStats() const {
-  ListenerStats stats;
-  if (shared_ == nullptr) return stats;
-  const AcceptCounters& counters = *shared_->counters;
-  stats.accepted = counters.accepted.load(std::memory_order_relaxed);
-  stats.transient_errors =
-      counters.transient_errors.load(std::memory_order_relaxed);
-  stats.shortages = counters.shortages.load(std::memory_order_relaxed);
-  return stats;
+  return facts_ == nullptr ? ListenerStats() : facts_->GetStats();
 }
 
 std::string Listener::ToString() const {
-  if (shared_ == nullptr) return "no listener";
-  return absl::StrCat("listener ", Endpoint::Named(address()).ToString(), ", ",
-                      GetStats().accepted, " accepted");
+  return facts_ == nullptr ? "no listener" : facts_->ToString();
 }
 
 }  // namespace flow

@@ -48,6 +48,10 @@
 
 namespace flow {
 
+namespace internal {
+struct ListenerFacts;
+}  // namespace internal
+
 struct ListenOptions {
   // Makes the system calls of the listener and its flows; null is the real
   // kernel. Must outlive them.
@@ -113,10 +117,10 @@ class Listener {
  private:
   friend absl::StatusOr<Listener> Listen(absl::string_view address,
                                          const ListenOptions& options);
-  struct Shared;
+  friend class AsyncListener;
 
   Flow flow_;  // of connections (flow/net/acceptor.h)
-  std::shared_ptr<const Shared> shared_;
+  std::shared_ptr<const internal::ListenerFacts> facts_;
 };
 
 // Starts to listen on `address` (grammar: flow/net/address.h). Doesn't block,

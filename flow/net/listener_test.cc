@@ -13,7 +13,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <deque>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,6 +25,7 @@
 #include "absl/time/time.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/net/dial.h"
+#include "flow/net/net_test_support.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -43,24 +43,6 @@ using flow::ListenOptions;
 using flow::UniqueFd;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// accept fails as told, then as the kernel does.
-class FailingAccept : public flow::Syscalls {
- public:
-  int Accept(int fd, sockaddr* address, socklen_t* length, int flags) override {
-    ++calls;
-    absl::MutexLock lock(&mu);
-    if (!errors.empty()) {
-      errno = errors.front();
-      errors.pop_front();
-      return -1;
-    }
-    return Syscalls::Accept(fd, address, length, flags);
-  }
-  std::atomic<int> calls{0};
-  absl::Mutex mu;
-  std::deque<int> errors;
-};
 
 ListenOptions With(flow::Syscalls* sys) {
   ListenOptions options;

@@ -8,13 +8,14 @@
 #include <csignal>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "flow/limits.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/status.h"
@@ -22,8 +23,6 @@
 namespace flow {
 namespace internal {
 namespace {
-
-using Addresses = std::vector<SocketAddress>;
 
 constexpr char kOperation[] = "lookup";
 
@@ -34,7 +33,9 @@ struct Answer {
   Addresses addresses;
 };
 
-// One look-up; everything that getaddrinfo needs, and its result.
+}  // namespace
+
+// Everything that getaddrinfo needs, and its result.
 struct LookUp {
   LookUp(Syscalls* the_sys, const Address& address, bool to_listen)
       : sys(the_sys), host(address.host), port(address.port) {
@@ -76,6 +77,8 @@ Answer LookUp::Run(int more_flags) const {
   sys->FreeAddrInfo(found);
   return said;
 }
+
+namespace {
 
 absl::StatusOr<Addresses> FromAnswer(Answer answer, const Address& address) {
   if (answer.error == 0 && !answer.addresses.empty()) {
@@ -132,37 +135,6 @@ int StartHelper(const std::shared_ptr<LookUp>& look_up) {
   return error;
 }
 
-absl::StatusOr<Addresses> LookUpElsewhere(
-    const std::shared_ptr<LookUp>& look_up, const Address& address,
-    const Limits& limits) {
-  if (const int error = StartHelper(look_up); error != 0) {
-    return MakeStatus(absl::StatusCode::kResourceExhausted,
-                      absl::StrCat("pthread_create() failed: ",
-                                   ErrnoText(error), "; ", address.ToString()),
-                      {ErrorKind::kSystem, error, kOperation, "", "", 0});
-  }
-  Sleeper sleeper(look_up->sys, limits, nullptr);
-  for (;;) {
-    // In this order: a token that was cancelled before is seen by the check,
-    // one that is cancelled after it ends the sleep.
-    sleeper.Arm();
-    if (const Woke passed = sleeper.Check(); passed != Woke::kRetry) {
-      return LimitStatus(passed, kOperation, address.ToString(), 0);
-    }
-    const uint64_t seq = look_up->done.seq();
-    {
-      absl::MutexLock lock(&look_up->mu);
-      if (look_up->answer != nullptr) {
-        return FromAnswer(std::move(*look_up->answer), address);
-      }
-    }
-    const Woke woke = sleeper.Sleep(Wait::For(&look_up->done, seq));
-    if (woke != Woke::kRetry) {
-      return LimitStatus(woke, kOperation, address.ToString(), 0);
-    }
-  }
-}
-
 SocketAddress UnixSocketAddress(const std::string& path) {
   sockaddr_un un = {};
   un.sun_family = AF_UNIX;
@@ -177,19 +149,47 @@ SocketAddress UnixSocketAddress(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<Addresses> Resolve(Syscalls* sys, const Address& address,
-                                  bool to_listen, const Limits& limits) {
-  if (address.scheme == Address::Scheme::kUnix) {
-    return Addresses{UnixSocketAddress(address.path)};
+Resolution::Resolution(Syscalls* sys, Address address, bool to_listen)
+    : address_(std::move(address)),
+      look_up_(std::make_shared<LookUp>(sys, address_, to_listen)) {}
+
+std::optional<absl::StatusOr<Addresses>> Resolution::Begin() {
+  if (address_.scheme == Address::Scheme::kUnix) {
+    return Addresses{UnixSocketAddress(address_.path)};
   }
-  auto look_up = std::make_shared<LookUp>(sys, address, to_listen);
-  const bool port_is_number = address.numeric_port().has_value();
-  if (port_is_number) {
-    Answer numeric = look_up->Run(AI_NUMERICHOST | AI_NUMERICSERV);
+  if (address_.numeric_port().has_value()) {
+    Answer numeric = look_up_->Run(AI_NUMERICHOST | AI_NUMERICSERV);
     const bool is_name = numeric.error == EAI_NONAME;
-    if (!is_name) return FromAnswer(std::move(numeric), address);
+    if (!is_name) return FromAnswer(std::move(numeric), address_);
   }
-  return LookUpElsewhere(look_up, address, limits);
+  if (const int error = StartHelper(look_up_); error != 0) {
+    return MakeStatus(absl::StatusCode::kResourceExhausted,
+                      absl::StrCat("pthread_create() failed: ",
+                                   ErrnoText(error), "; ", address_.ToString()),
+                      {ErrorKind::kSystem, error, kOperation, "", "", 0});
+  }
+  return Look();
+}
+
+std::optional<absl::StatusOr<Addresses>> Resolution::Look() {
+  // The number first: an answer that comes after the look has moved it.
+  wait_ = Wait::For(&look_up_->done, look_up_->done.seq());
+  absl::MutexLock lock(&look_up_->mu);
+  if (look_up_->answer == nullptr) return std::nullopt;
+  return FromAnswer(std::move(*look_up_->answer), address_);
+}
+
+absl::StatusOr<Addresses> ResolveToListen(Syscalls* sys,
+                                          const Address& address) {
+  Resolution resolution(sys, address, /*to_listen=*/true);
+  const Limits none;
+  Sleeper sleeper(sys, none, nullptr);
+  std::optional<absl::StatusOr<Addresses>> answer = resolution.Begin();
+  while (!answer.has_value()) {
+    sleeper.Sleep(resolution.wait());
+    answer = resolution.Look();
+  }
+  return *std::move(answer);
 }
 
 }  // namespace internal

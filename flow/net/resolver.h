@@ -5,19 +5,23 @@
 // a helper thread that owns all its data, so that a call whose limit hits
 // leaves it behind and returns. Numbers are converted in place, without a
 // thread.
+//
+// A Resolution never waits; who drives it does (flow/net/dialing.h).
 
 #ifndef FLOW_NET_RESOLVER_H_
 #define FLOW_NET_RESOLVER_H_
 
 #include <sys/socket.h>
 
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "flow/endpoint.h"
-#include "flow/limits.h"
 #include "flow/net/address.h"
 #include "flow/sys/syscalls.h"
+#include "flow/transport.h"
 
 namespace flow {
 namespace internal {
@@ -33,15 +37,34 @@ struct SocketAddress {
   Endpoint name() const { return Endpoint::FromSockaddr(generic(), length); }
 };
 
-// What `address` stands for, at least one, in the order in which the system
-// wants them tried; `to_listen` if they are to be listened on. Blocks within
-// `limits`. UNAVAILABLE: the name is not known, or the resolver failed.
-// RESOURCE_EXHAUSTED: no thread could be made. A look-up that was left behind
-// calls `sys` until it is done.
-absl::StatusOr<std::vector<SocketAddress>> Resolve(Syscalls* sys,
-                                                   const Address& address,
-                                                   bool to_listen,
-                                                   const Limits& limits);
+// What an Address stands for, at least one, in the order in which the system
+// wants them tried. UNAVAILABLE: the name is not known, or the resolver failed.
+// RESOURCE_EXHAUSTED: no thread could be made.
+using Addresses = std::vector<SocketAddress>;
+
+struct LookUp;
+
+// One look-up. Destroying it leaves the helper behind, which calls `sys` until
+// it is done.
+class Resolution {
+ public:
+  // `to_listen` if the addresses are to be listened on.
+  Resolution(Syscalls* sys, Address address, bool to_listen);
+
+  // Not set: there is no answer yet; Look again once wait() is over.
+  std::optional<absl::StatusOr<Addresses>> Begin();
+  std::optional<absl::StatusOr<Addresses>> Look();
+  const Wait& wait() const { return wait_; }
+
+ private:
+  const Address address_;
+  const std::shared_ptr<LookUp> look_up_;
+  Wait wait_;
+};
+
+// Looks up who is to listen. Blocks.
+absl::StatusOr<Addresses> ResolveToListen(Syscalls* sys,
+                                          const Address& address);
 
 }  // namespace internal
 }  // namespace flow
