@@ -11,6 +11,9 @@
 // "flow-poller".
 //   It waits for all parked operations (epoll, and one poll(2) over all where
 //   there is none), tries them again, and makes their futures ready.
+// - Shortage: where the system has no descriptor left for epoll or an eventfd
+//   (EMFILE) when the context is made, it works all the same, with poll(2) over
+//   all and by looking up every 60 ms, and asks for them again once a second.
 // - Order: per flow and direction first in, first out; no flow can keep others
 //   waiting, since a turn is bounded.
 // - Destruction: operations that wait end with CANCELLED (a Write that is cut

@@ -149,6 +149,55 @@ TEST_P(ShortageTest, ABlockedReadDoesNotSpin) {
   EXPECT_LE(kernel_.calls - before, 20 + 5);  // and what begins and ends it
 }
 
+// "EMFILE at birth" is not for ever: what is parked is taken over, and from
+// then on nobody is late and an idle poller asks nothing.
+TEST_P(ShortageTest, IsMadeUpForOnceThereIsWhatWasLacking) {
+  auto [c, d] = SocketsOn(*context_, kernel_);
+  auto before = b_.Read();
+  auto settled = a_.Read(absl::Milliseconds(1));  // and so is watched no more
+  EXPECT_THAT(settled.get(), IsKind(ErrorKind::kDeadline));
+  const std::string much(4 << 20, 'x');
+  auto both_ways = c.Write(much);
+  auto c_reads = c.Read();
+  kernel_.no_epoll = false;
+  kernel_.no_eventfd = false;
+  ASSERT_TRUE(Eventually([&] { return kernel_.endless_waits > 0; }));
+  // Pokes are heard.
+  CancelSource stop;
+  auto cancelled = a_.Read(stop.token());
+  stop.Cancel();
+  EXPECT_THAT(cancelled.get(), IsKind(ErrorKind::kCancelled));
+  // What was parked before is watched, in both directions.
+  EXPECT_THAT(a_.Write(std::string("y")).get(), IsOk());
+  EXPECT_THAT(before.get(), IsData("y"));
+  EXPECT_THAT(d.Write(std::string("z")).get(), IsOk());
+  EXPECT_THAT(c_reads.get(), IsData("z"));
+  for (size_t got = 0; got < much.size();) {
+    auto part = d.Read().get();
+    ASSERT_THAT(part, IsData());
+    got += part->data().size();
+  }
+  EXPECT_THAT(both_ways.get(), IsOk());
+  const int calls = kernel_.calls;
+  EXPECT_THAT(a_.Read(absl::Seconds(1)).get(), IsKind(ErrorKind::kDeadline));
+  EXPECT_LE(kernel_.calls - calls, 6);
+}
+
+// What epoll won't take over at once is parked anew.
+TEST_P(ShortageTest, IsMadeUpForThoughWatchesAreShortThen) {
+  if (!GetParam().no_epoll) GTEST_SKIP() << "there is nothing to be taken over";
+  auto read = b_.Read();
+  auto other = a_.Read();
+  kernel_.fail_adds = 2;
+  kernel_.no_epoll = false;
+  kernel_.no_eventfd = false;
+  ASSERT_TRUE(Eventually([&] { return kernel_.fail_adds == 0; }));
+  EXPECT_THAT(a_.Write(std::string("x")).get(), IsOk());
+  EXPECT_THAT(read.get(), IsData("x"));
+  EXPECT_THAT(b_.Write(std::string("y")).get(), IsOk());
+  EXPECT_THAT(other.get(), IsData("y"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Lacks, ShortageTest,
                          testing::Values(Lack{"Nothing", false, false, 0},
                                          Lack{"Epoll", true, false, 0},

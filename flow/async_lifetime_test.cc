@@ -25,6 +25,7 @@
 #include "flow/driver_test.h"
 #include "flow/executor.h"
 #include "flow/fd/fd.h"
+#include "flow/layers/throttle.h"
 #include "flow/status.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
@@ -144,6 +145,73 @@ TEST(AsyncLifetime, FilesAreReadOnTheExecutor) {
   }
   EXPECT_THAT(read.get(), IsData());
 }
+
+// Of a flow on two descriptors, what goes to the file is the executor's, and
+// what goes to the socket waits for nobody: `flowcat - tcp:... < file`.
+struct Two {
+  const char* name;
+  bool reads_file;
+  bool throttled;  // a layer hides the descriptors from nobody
+};
+std::ostream& operator<<(std::ostream& os, const Two& two) {
+  return os << two.name;
+}
+
+class TwoDescriptorsTest : public testing::TestWithParam<Two> {
+ protected:
+  TwoDescriptorsTest() : pool_(1), context_(pool_) {
+    flow::UniqueFd file(flow::Syscalls::Real()->Open("/proc/self/exe",
+                                                     O_RDONLY | O_CLOEXEC, 0));
+    flow::UniqueFd sink(
+        flow::Syscalls::Real()->Open("/dev/null", O_WRONLY | O_CLOEXEC, 0));
+    auto pair = flow::SocketPair();
+    EXPECT_THAT(pair, IsOk());
+    flow::UniqueFd socket = *pair->first.ReleaseFd();
+    peer_ = std::move(pair->second);
+    absl::StatusOr<Flow> two =
+        GetParam().reads_file ? flow::Adopt(std::move(file), std::move(socket))
+                              : flow::Adopt(std::move(socket), std::move(sink));
+    if (GetParam().throttled) two = flow::Throttle(*std::move(two), {});
+    EXPECT_THAT(two, IsOk());
+    flow_ = On(context_, *std::move(two));
+  }
+
+  ThreadPool pool_;
+  AsyncContext context_;
+  Flow peer_;
+  AsyncFlow flow_;
+};
+
+TEST_P(TwoDescriptorsTest, OnlyTheFileIsTheExecutors) {
+  std::future<AsyncFlow::ReadResult> read;
+  std::future<absl::Status> write;
+  {
+    const Busy busy(pool_);
+    read = flow_.Read();
+    write = flow_.Write(std::string("x"));
+    if (GetParam().reads_file) {
+      EXPECT_THAT(write.get(), IsOk());
+      EXPECT_THAT(peer_.Read(), IsData("x"));
+      EXPECT_FALSE(IsReady(read));
+    } else {
+      EXPECT_THAT(peer_.Write("y"), IsOk());
+      EXPECT_THAT(read.get(), IsData("y"));
+      EXPECT_FALSE(IsReady(write));
+    }
+  }
+  if (GetParam().reads_file) {
+    EXPECT_THAT(read.get(), IsData());
+  } else {
+    EXPECT_THAT(write.get(), IsOk());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, TwoDescriptorsTest,
+                         testing::Values(Two{"In", true, false},
+                                         Two{"Out", false, false},
+                                         Two{"InBelow", true, true},
+                                         Two{"OutBelow", false, true}),
+                         testing::PrintToStringParamName());
 
 // "Limits run from submission, queue time included", also that of the pool.
 TEST(AsyncLifetime, LimitsEndWhatWaitsForAThread) {

@@ -22,10 +22,12 @@ constexpr absl::Duration kHeldPause = absl::Milliseconds(1);
 // ------------------------------------------------------------------ AsyncCore
 
 AsyncCore::AsyncCore(Core* core, AsyncHome home)
-    : core_(core), home_(std::move(home)), always_ready_([this] {
-        const int fd = core_->NativeHandle();
-        return fd >= 0 && poller().IsAlwaysReady(fd);
-      }()) {
+    : core_(core), home_(std::move(home)) {
+  const int in = core_->HandleOf(Direction::kRead);
+  const int out = core_->HandleOf(Direction::kWrite);
+  reads_always_ready_ = in >= 0 && poller().IsAlwaysReady(in);
+  writes_always_ready_ =
+      out == in ? reads_always_ready_ : out >= 0 && poller().IsAlwaysReady(out);
   core_->set_fd_guard(this);
   parked_.Attach(&poller(), &core_->signal());
 }
@@ -181,7 +183,7 @@ bool AsyncOp::OnReadyInLine() {
 }
 
 void AsyncOp::Start() {
-  if (!flow_->always_ready()) return Drive();
+  if (!flow_->always_ready(turn_.direction())) return Drive();
   WaitForExecutor();
 }
 

@@ -92,8 +92,10 @@ class AsyncCore final : public Core::FdGuard,
   // Why operations are refused; OK if they are not.
   absl::Status Refusal() const { return home_.Refusal(); }
 
-  // Its tries may wait for a disk, so they are the executor's.
-  bool always_ready() const { return always_ready_; }
+  // Tries of `d` may wait for a disk, so they are the executor's.
+  bool always_ready(Direction d) const {
+    return d == Direction::kRead ? reads_always_ready_ : writes_always_ready_;
+  }
 
  private:
   friend class AsyncOp;
@@ -119,7 +121,9 @@ class AsyncCore final : public Core::FdGuard,
 
   Core* core_;
   const AsyncHome home_;
-  const bool always_ready_;  // a file: epoll refuses it, tries may block
+  // A file: epoll refuses it, tries may block.
+  bool reads_always_ready_ = false;
+  bool writes_always_ready_ = false;
   ParkedFlow parked_;
 
   absl::Mutex mu_;

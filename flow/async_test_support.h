@@ -65,9 +65,11 @@ bool IsReady(const std::future<T>& future) {
 class TestKernel : public flow::Syscalls {
  public:
   int Eventfd() override {
+    ++calls;
     return no_eventfd ? Fail(EMFILE) : Syscalls::Eventfd();
   }
   int EpollCreate() override {
+    ++calls;
     return no_epoll ? Fail(EMFILE) : Syscalls::EpollCreate();
   }
   int EpollCtl(int epoll, int operation, int fd, epoll_event* event) override {
@@ -82,6 +84,7 @@ class TestKernel : public flow::Syscalls {
   int EpollWait(int epoll, epoll_event* events, int count,
                 int timeout_ms) override {
     ++calls;
+    if (timeout_ms < 0) ++endless_waits;
     return Syscalls::EpollWait(epoll, events, count, timeout_ms);
   }
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
@@ -118,6 +121,7 @@ class TestKernel : public flow::Syscalls {
   std::atomic<bool> no_duplicates{false};
   std::atomic<int> fail_adds{0};
   std::atomic<int> calls{0};
+  std::atomic<int> endless_waits{0};  // of epoll: nothing is lacking
   std::atomic<int> writes{0};
   // Set before anything else uses the kernel.
   std::function<void(int operation, int fd)> on_epoll_ctl;

@@ -369,14 +369,14 @@ std::string Core::ToString() const {
                       bytes_written_.load(std::memory_order_relaxed), " B out");
 }
 
-int Core::NativeHandle() {
+int Core::Handle(int (Transport::*handle)() const) {
   if (EnterUnheld() != Answer::kTry) {
     Unpin();
     return -1;
   }
-  const int handle = transport_->native_handle();
+  const int fd = (transport_.get()->*handle)();
   LeaveUnheld();
-  return handle;
+  return fd;
 }
 
 Stats Core::GetStats() const {

@@ -141,7 +141,11 @@ class Core {
   bool can_release_fd() const { return can_release_fd_; }
   absl::string_view read_name() const { return read_name_; }
   // The transport's; -1 once the flow is closed.
-  int NativeHandle();
+  int NativeHandle() { return Handle(&Transport::native_handle); }
+  int HandleOf(Direction d) {
+    return Handle(d == Direction::kRead ? &Transport::read_handle
+                                        : &Transport::write_handle);
+  }
   // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
   std::string Describe() const;
   // The payload of an error of `operation`: both ends, and the bytes done.
@@ -208,6 +212,7 @@ class Core {
     return d == Direction::kRead ? read_queue_ : write_queue_;
   }
 
+  int Handle(int (Transport::*handle)() const);
   // Does what an installed step asks for.
   void Finish(const Step& step);
   bool HandOver(Direction d) ABSL_LOCKS_EXCLUDED(mu_);

@@ -52,6 +52,7 @@ class EpollSet final : public PollSet {
   int AddWaker(int fd, uint64_t data) override {
     return Control(EPOLL_CTL_ADD, fd, EPOLLIN, data);
   }
+  bool is_makeshift() const override { return false; }
   bool sees_changes() const override { return true; }
 
   void Wait(int timeout_ms, std::vector<Event>& events) override {
@@ -89,7 +90,8 @@ class EpollSet final : public PollSet {
 // process that has run out of descriptors.
 class PlainPollSet final : public PollSet {
  public:
-  explicit PlainPollSet(Syscalls* sys) : sys_(sys) {}
+  PlainPollSet(Syscalls* sys, bool is_makeshift)
+      : sys_(sys), is_makeshift_(is_makeshift) {}
 
   int Add(int fd, short events, uint64_t data) override {
     // What epoll refuses.
@@ -116,6 +118,7 @@ class PlainPollSet final : public PollSet {
     watched_[fd] = {POLLIN, data, /*once=*/false, /*armed=*/true};
     return 0;
   }
+  bool is_makeshift() const override { return is_makeshift_; }
   bool sees_changes() const override { return false; }
 
   void Wait(int timeout_ms, std::vector<Event>& events) override {
@@ -150,18 +153,28 @@ class PlainPollSet final : public PollSet {
   };
 
   Syscalls* const sys_;
+  const bool is_makeshift_;
   absl::Mutex mu_;
   absl::flat_hash_map<int, Watch> watched_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace
 
-std::unique_ptr<PollSet> PollSet::Make(Syscalls* sys) {
+std::unique_ptr<PollSet> PollSet::TryEpoll(Syscalls* sys) {
 #ifdef __linux__
   const int epoll = sys->EpollCreate();
   if (epoll >= 0) return std::make_unique<EpollSet>(sys, epoll);
+#else
+  static_cast<void>(sys);
+  errno = ENOSYS;
 #endif
-  return std::make_unique<PlainPollSet>(sys);
+  return nullptr;
+}
+
+std::unique_ptr<PollSet> PollSet::Make(Syscalls* sys) {
+  std::unique_ptr<PollSet> set = TryEpoll(sys);
+  if (set != nullptr) return set;
+  return std::make_unique<PlainPollSet>(sys, /*is_makeshift=*/errno != ENOSYS);
 }
 
 }  // namespace internal

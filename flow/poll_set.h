@@ -33,6 +33,8 @@ class PollSet {
   // epoll where there is one; else, and if the system gives none (EMFILE), one
   // poll(2) over all.
   static std::unique_ptr<PollSet> Make(Syscalls* sys);
+  // epoll, or null.
+  static std::unique_ptr<PollSet> TryEpoll(Syscalls* sys);
 
   virtual ~PollSet() = default;
 
@@ -44,6 +46,9 @@ class PollSet {
   virtual void Remove(int fd) = 0;
   // Watches the poller's own eventfd for reading, always. 0, or an errno.
   virtual int AddWaker(int fd, uint64_t data) = 0;
+  // Whether it stands in for epoll only because the system was short of
+  // something.
+  virtual bool is_makeshift() const = 0;
   // Whether a Wait that is under way sees what Add and Arm change.
   virtual bool sees_changes() const = 0;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 
 #include "flow/sys/errno_table.h"
 #include "flow/sys/fork_generation.h"
@@ -11,11 +10,13 @@ namespace flow {
 namespace internal {
 namespace {
 
-constexpr uint64_t kWakerData = std::numeric_limits<uint64_t>::max();
 constexpr int64_t kMilli = 1'000'000;  // ns
 // Without an eventfd nobody can end a wait, so waits are short: the figure of
 // flow/sleeper.cc.
 constexpr int kBlindMs = 60;
+// How often what was short at birth is asked for again. With the short waits
+// these two calls stay within P4.
+constexpr int kMendMs = 1000;
 
 // Whose thread this is, and what it is handing over.
 thread_local const Poller* current = nullptr;
@@ -99,14 +100,17 @@ bool Poller::Handing::IsUnderWay(const Poller* poller) {
 }
 
 Poller::Poller(Syscalls* sys)
-    : sys_(sys),
-      fork_generation_(ForkGeneration()),
-      set_(PollSet::Make(sys)),
-      wake_fd_(sys->Eventfd(), sys) {
+    : sys_(sys), fork_generation_(ForkGeneration()), set_(PollSet::Make(sys)) {
+  MakeWaker();
+}
+
+bool Poller::MakeWaker() {
+  UniqueFd fd(sys_->Eventfd(), sys_);
   // An eventfd that can't be watched would leave every wake-up unseen.
-  if (wake_fd_.valid() && set_->AddWaker(wake_fd_.get(), kWakerData) != 0) {
-    wake_fd_.reset();
-  }
+  if (!fd.valid() || set_->AddWaker(fd.get(), kWakerData) != 0) return false;
+  wake_fd_ = std::move(fd);
+  wake_number_.store(wake_fd_.get(), std::memory_order_seq_cst);
+  return true;
 }
 
 Poller::~Poller() {
@@ -168,9 +172,10 @@ void Poller::End() {
 void Poller::Poke() {
   if (IsOwnThread()) return;  // it looks again before it waits
   if (poked_.exchange(true, std::memory_order_acq_rel)) return;
-  if (!wake_fd_.valid()) return;
+  const int fd = wake_number_.load(std::memory_order_seq_cst);
+  if (fd < 0) return;
   const uint64_t one = 1;
-  while (sys_->Write(wake_fd_.get(), &one, sizeof(one)) < 0 &&
+  while (sys_->Write(fd, &one, sizeof(one)) < 0 &&
          TreatmentOf(SysCall::kWrite, errno) == Treatment::kAgain) {
   }
 }
@@ -199,7 +204,9 @@ bool Poller::IsOver() {
 void Poller::Turn() {
   std::vector<PollSet::Event> events;
   int timeout = 0;
-  {
+  // Who poked while there was no eventfd wrote to none, and who pokes after
+  // that believes it poked: a short wait, and a look, let pokes count again.
+  if (!Mend()) {
     absl::MutexLock lock(&mu_);
     timeout = TimeoutMs();
   }
@@ -227,7 +234,8 @@ int Poller::TimeoutMs() {
     if (first_notice_ != nullptr) return 0;
   }
   if (stopping() && live_.load(std::memory_order_seq_cst) == 0) return 0;
-  const int longest = wake_fd_.valid() ? -1 : kBlindMs;
+  int longest = set_->is_makeshift() ? kMendMs : -1;
+  if (!wake_fd_.valid()) longest = kBlindMs;
   if (timers_.empty()) return longest;
   const int64_t now = sys_->Now().nanos();
   const int64_t first = timers_.begin()->first;
@@ -237,6 +245,17 @@ int Poller::TimeoutMs() {
       std::min<int64_t>((first - now - 1) / kMilli + 1, 3'600'000);
   return longest < 0 ? static_cast<int>(ms)
                      : std::min(longest, static_cast<int>(ms));
+}
+
+bool Poller::Mend() {
+  const bool no_waker = !wake_fd_.valid();
+  if (!no_waker && !set_->is_makeshift()) return false;
+  const MonoTime now = sys_->Now();
+  if (now < mend_at_) return false;
+  mend_at_ = now + absl::Milliseconds(kMendMs);
+  const bool set_is_new = set_->is_makeshift() && MendSet();
+  const bool waker_is_new = no_waker && MakeWaker();
+  return set_is_new || waker_is_new;
 }
 
 void Poller::HandleTimers() {

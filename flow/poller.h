@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -229,7 +230,15 @@ class Poller {
   };
   using Timer = std::pair<int64_t, Parked*>;
 
+  static constexpr uint64_t kWakerData = std::numeric_limits<uint64_t>::max();
+
   void Run();
+  // Where epoll or the eventfd could not be had, looks for it again from time
+  // to time. True if it has got something: the next wait may not be long.
+  bool Mend() ABSL_LOCKS_EXCLUDED(mu_);
+  bool MendSet() ABSL_LOCKS_EXCLUDED(mu_);
+  // Gets an eventfd that `set_` watches. False if there is none to have.
+  bool MakeWaker();
   // One turn of the loop.
   void Turn() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it is stopped and nothing is left to be done.
@@ -265,8 +274,12 @@ class Poller {
 
   Syscalls* const sys_;
   const uint32_t fork_generation_;
-  std::unique_ptr<PollSet> set_;  // set, but in a forked child
-  UniqueFd wake_fd_;              // none where none can be had
+  // Set, but in a forked child. Changed under mu_ by the poller's thread, which
+  // so needs no lock to look.
+  std::unique_ptr<PollSet> set_;
+  UniqueFd wake_fd_;  // none where none can be had; the poller's thread's
+  std::atomic<int> wake_number_{-1};  // for those who poke: wake_fd_'s
+  MonoTime mend_at_ = MonoTime::Past();
   std::atomic<bool> poked_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> live_{0};

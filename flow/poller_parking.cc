@@ -306,6 +306,33 @@ void Poller::Unregister(ParkedFlow::Watch& watch) {
   watch = ParkedFlow::Watch();
 }
 
+// Takes all that is watched over to epoll, if there is one now.
+bool Poller::MendSet() {
+  std::unique_ptr<PollSet> better = PollSet::TryEpoll(sys_);
+  if (better == nullptr) return false;
+  if (wake_fd_.valid() && better->AddWaker(wake_fd_.get(), kWakerData) != 0) {
+    return false;
+  }
+  absl::MutexLock lock(&mu_);
+  set_ = std::move(better);
+  for (ParkedFlow* const flow : flows_) {
+    for (uint8_t i = 0; i < ParkedFlow::kWatches; ++i) {
+      ParkedFlow::Watch& watch = flow->watches_[i];
+      if (!watch.registered) continue;
+      const Slot& slot = slots_[watch.slot];
+      const int fd = watch.duplicate.valid() ? watch.duplicate.get() : watch.fd;
+      const short events = watch.armed != 0 ? watch.armed : short{POLLHUP};
+      if (set_->Add(fd, events, DataOf(watch.slot, slot.generation)) == 0) {
+        continue;
+      }
+      // Whoever waits for it tries again, and parks anew.
+      WakeWatchers(*flow, i);
+      Unregister(watch);
+    }
+  }
+  return true;
+}
+
 void Poller::Forget(ParkedFlow& flow) {
   if (in_forked_child()) return;
   absl::MutexLock lock(&mu_);

@@ -254,6 +254,11 @@ class Transport {
   // The fd behind this, for getsockopt and the like; -1 if there is none, or
   // two. Still owned by the transport.
   virtual int native_handle() const { return -1; }
+  // The fds that TryRead and TryWrite end at, each -1 if it is not known; they
+  // differ for a flow on two fds. A layer's are those of what is below. The
+  // futures driver looks whether a try may wait for a disk.
+  virtual int read_handle() const { return native_handle(); }
+  virtual int write_handle() const { return native_handle(); }
   // True if this is nothing but one fd that it owns, which ReleaseFd can then
   // give away (instead of Close); it keeps the flags that were set on it.
   virtual bool can_release_fd() const { return false; }

@@ -200,11 +200,10 @@ absl::Status FdTransport::Close() {
 
 void FdTransport::CloseAfterFork() { CloseAll(); }
 
-int FdTransport::native_handle() const {
-  if (two_) return -1;
-  if (!in_.is_owned) return in_.facts.fd;
+int FdTransport::HandleOf(const Held& held) const {
+  if (!held.is_owned) return held.facts.fd;
   absl::MutexLock lock(&mu_);
-  return in_.owned.get();
+  return held.owned.get();
 }
 
 int FdTransport::ReleaseFd() {

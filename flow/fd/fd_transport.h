@@ -63,7 +63,9 @@ class FdTransport final : public Transport {
   bool abort_is_visible() const override;
   bool ends_are_visible() const override;
   bool PollIsTruth() const override { return true; }
-  int native_handle() const override;
+  int native_handle() const override { return two_ ? -1 : HandleOf(in_); }
+  int read_handle() const override { return HandleOf(in_); }
+  int write_handle() const override { return HandleOf(two_ ? out_ : in_); }
   bool can_release_fd() const override { return !two_ && in_.is_owned; }
   int ReleaseFd() override;
   Endpoint local() const override { return names_.local; }
@@ -78,6 +80,8 @@ class FdTransport final : public Transport {
   };
 
   static Held Hold(FdPart part);
+  // -1 once it is closed.
+  int HandleOf(const Held& held) const;
   const FdFacts& in_facts() const { return in_.facts; }
   const FdFacts& out_facts() const { return two_ ? out_.facts : in_.facts; }
   // True if shutting `half` down is closing an owned pipe end.

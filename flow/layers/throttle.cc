@@ -137,6 +137,8 @@ class ThrottleTransport : public Transport {
   bool abort_is_visible() const override { return below_->abort_is_visible(); }
   bool ends_are_visible() const override { return below_->ends_are_visible(); }
   int native_handle() const override { return below_->native_handle(); }
+  int read_handle() const override { return below_->read_handle(); }
+  int write_handle() const override { return below_->write_handle(); }
   absl::string_view read_name() const override { return below_->read_name(); }
   Endpoint local() const override { return below_->local(); }
   Endpoint peer() const override { return below_->peer(); }

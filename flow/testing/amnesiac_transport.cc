@@ -85,6 +85,8 @@ class Forgetful final : public flow::Transport {
   bool ends_are_visible() const override { return below_->ends_are_visible(); }
   bool PollIsTruth() const override { return below_->PollIsTruth(); }
   int native_handle() const override { return below_->native_handle(); }
+  int read_handle() const override { return below_->read_handle(); }
+  int write_handle() const override { return below_->write_handle(); }
   absl::string_view read_name() const override { return below_->read_name(); }
   flow::Endpoint local() const override { return below_->local(); }
   flow::Endpoint peer() const override { return below_->peer(); }
