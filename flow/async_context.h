@@ -5,7 +5,7 @@
 //
 //   flow::ThreadPool pool(2);
 //   flow::AsyncContext context(pool);
-//   auto f = flow::AsyncFlow::From(*flow::Dial("tcp:localhost:7"), context);
+//   auto f = flow::AsyncDial("tcp:localhost:7", context);  // net/async_dial.h
 //
 // - Threads: one, the poller's, made by the constructor and named
 // "flow-poller".

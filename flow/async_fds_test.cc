@@ -183,6 +183,34 @@ TEST_P(ShortageTest, IsMadeUpForOnceThereIsWhatWasLacking) {
   EXPECT_LE(kernel_.calls - calls, 6);
 }
 
+// While others park, are woken and give up: nobody is forgotten.
+TEST_P(ShortageTest, IsMadeUpForUnderTraffic) {
+  std::atomic<bool> mended{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      auto [c, d] = SocketsOn(*context_, kernel_);
+      for (int more = 20; more > 0; more -= mended ? 1 : 0) {
+        CancelSource stop;
+        auto read = d.Read();
+        auto cancelled = c.Read(stop.token());
+        EXPECT_THAT(c.Write(std::string("x")).get(), IsOk());
+        EXPECT_THAT(read.get(), IsData("x"));
+        stop.Cancel();
+        EXPECT_THAT(cancelled.get(), IsKind(ErrorKind::kCancelled));
+      }
+    });
+  }
+  auto parked = b_.Read();
+  kernel_.no_epoll = false;
+  kernel_.no_eventfd = false;
+  EXPECT_TRUE(Eventually([&] { return kernel_.endless_waits > 0; }));
+  mended = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(a_.Write(std::string("y")).get(), IsOk());
+  EXPECT_THAT(parked.get(), IsData("y"));
+}
+
 // What epoll won't take over at once is parked anew.
 TEST_P(ShortageTest, IsMadeUpForThoughWatchesAreShortThen) {
   if (!GetParam().no_epoll) GTEST_SKIP() << "there is nothing to be taken over";

@@ -11,6 +11,8 @@
 // what is left (at least 2 s, if there are 2 s), so that a dead first address
 // doesn't spend the time of a good second.
 //
+// With a future or a callback: flow/net/async_dial.h.
+//
 // A TCP flow has TCP_NODELAY set unless told otherwise: a flow's Write is a
 // message that somebody waits for, and who writes in small pieces has Writev.
 // Sockets are close-on-exec and non-blocking from birth.

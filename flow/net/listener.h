@@ -10,6 +10,8 @@
 //     ...
 //   }
 //
+// With futures and callbacks: flow/net/async_listener.h.
+//
 // A listener survives any client and any shortage (P11): a client that is gone
 // before it could be accepted is passed over; while there are no fds or no
 // memory Accept waits, asks eight times a second, and leaves the client in the
