@@ -39,8 +39,8 @@ Sink<Result> ToCallback(AsyncHome home,
   return
       [home = std::move(home), done = std::move(done)](Result result) mutable {
         home.RunCallback([done = std::move(done), result = std::move(result)](
-                             absl::Status why) mutable {
-          if (!why.ok()) result = std::move(why);
+                             const absl::Status& why) mutable {
+          if (!why.ok()) result = why;
           std::move(done)(std::move(result));
         });
       };

@@ -1,6 +1,5 @@
 #include "flow/net/async_dial.h"
 
-#include <cstddef>
 #include <memory>
 #include <utility>
 

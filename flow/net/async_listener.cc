@@ -9,6 +9,7 @@
 #include "flow/async_jobs.h"
 #include "flow/async_op.h"
 #include "flow/async_sink.h"
+#include "flow/core.h"
 #include "flow/flow.h"
 #include "flow/net/acceptor.h"
 #include "flow/net/listener_facts.h"
