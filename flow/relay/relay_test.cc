@@ -139,7 +139,10 @@ TEST(RelayPollTest, ASourceThatHungUpBesideAStalledSinkIsNoSpin) {
   ASSERT_THAT(in->second.Write("late"), IsOk());
   ASSERT_THAT(in->second.Close(), IsOk());
   CopyResult result;
-  std::thread copy([&] { result = Copy(in->first, out->first); });
+  std::thread copy([&] {
+    result = Copy(in->first, out->first);
+    EXPECT_THAT(out->first.Shutdown(ShutdownMode::kWrite), IsOk());
+  });
   while (out->first.GetStats().writing != Activity::kFd) {
     std::this_thread::yield();
   }
