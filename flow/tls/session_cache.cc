@@ -34,9 +34,16 @@ UniqueSslSession TlsSessionCache::Take(const std::string& server) {
       ++it;
       continue;
     }
+    SSL_SESSION* const kept = it->second.get();
+    const bool good = IsGood(kept);
+    // A server gives a new one with each connection of TLS 1.3 only.
+    if (good && SSL_SESSION_get_protocol_version(kept) != TLS1_3_VERSION) {
+      SSL_SESSION_up_ref(kept);
+      return UniqueSslSession(kept);
+    }
     UniqueSslSession session = std::move(it->second);
     it = newest_first_.erase(it);
-    if (IsGood(session.get())) return session;
+    if (good) return session;
   }
   return nullptr;
 }

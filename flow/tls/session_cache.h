@@ -4,8 +4,8 @@
 // which of them is for which server, and when one is too old.
 //
 // A cache belongs to one TlsClient: a session that was verified by one set of
-// rules is never resumed under another. Each session is used once (RFC 8446,
-// C.4), the newest first.
+// rules is never resumed under another. The newest is used first, and one of
+// TLS 1.3 once (RFC 8446, C.4).
 //
 // Guarantees: any thread.
 

@@ -21,6 +21,7 @@ ConformanceTarget OverMemory() {
   target.name = "TlsOverMemory";
   target.make = [] { return UnderTls(MemoryPair()); };
   target.more_than_fits = kMemoryPairCapacity + 400'000;
+  target.holds_back = true;
   return target;
 }
 
@@ -33,6 +34,7 @@ ConformanceTarget OverTcp() {
     return UnderTls(*std::move(pair));
   };
   target.more_than_fits = (size_t{4} << 20) + 400'000;
+  target.holds_back = true;
   return target;
 }
 
