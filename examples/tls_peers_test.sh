@@ -25,7 +25,8 @@ port=$(sed -nE 's/^listening on .*:([0-9]+)$/\1/p' server.out)
 open_input() {
   mkfifo "in.$1"
   exec 7<>"in.$1"
-  exec 8<"in.$1" 9>"in.$1"
+  exec 8<"in.$1"
+  exec 9>"in.$1"
   exec 7>&-
 }
 
@@ -93,9 +94,9 @@ passed
 printf 'a page\n' >page.txt
 for version in tls1_2 tls1_3; do
   start "www.$version" openssl s_server -accept 127.0.0.1:0 -cert chain.pem -key key.pem -WWW "-$version" \
-    >"www.$version" </dev/null
-  wait_for_line "www.$version" '^ACCEPT 127.0.0.1:[0-9]+'
-  port=$(sed -nE 's/^ACCEPT 127.0.0.1:([0-9]+).*/\1/p' "www.$version" | head -n 1)
+    >"accept.$version" </dev/null
+  wait_for_line "accept.$version" '^ACCEPT 127.0.0.1:[0-9]+'
+  port=$(sed -nE 's/^ACCEPT 127.0.0.1:([0-9]+).*/\1/p' "accept.$version" | head -n 1)
   "$get" "localhost:$port" /page.txt ca.pem >got 2>get.err || fail "exit code $?"
   [[ $(tail -n 1 got) == "a page" ]] || fail "no page: $(<got)"
   passed
@@ -132,6 +133,7 @@ http {
 }
 END
     start "nginx.$1.$try" nginx -p "$work" -c "$work/nginx.conf" </dev/null
+    # shellcheck disable=SC2016
     if timeout 20 bash -c 'until curl -sk -o /dev/null "https://127.0.0.1:$1/"; do
         kill -0 "$2" 2>/dev/null || exit 1; done' - "$port" "$pid"; then return; fi
   done

@@ -169,7 +169,8 @@ absl::Status FlowConformance::UntilItBlocks(
   for (;;) {
     const absl::Status s = write();
     // Who holds back may have taken the byte, and then met the limit.
-    const bool taken = target().holds_back && flow::BytesDone(s) > 0;
+    const bool taken =
+        target().holds_back && flow::BytesDone(s) > 0 && !flow::IsClosed(s);
     if (!s.ok() && !taken) return s;
   }
 }

@@ -81,7 +81,7 @@ class TlsServerContext : public std::enable_shared_from_this<TlsServerContext> {
  private:
   TlsServerContext() = default;
   absl::Status Set(const TlsServerOptions& options);
-  absl::Status SetClientVerification(const TlsServerOptions& options);
+  absl::Status SetClientVerification(const TlsServerOptions& options) const;
   static int ChooseIdentity(SSL* ssl, void* context);
   static int ChooseProtocol(SSL* ssl, const unsigned char** chosen,
                             unsigned char* length, const unsigned char* offered,

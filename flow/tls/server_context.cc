@@ -48,7 +48,7 @@ absl::Status TlsServerContext::Set(const TlsServerOptions& options) {
 }
 
 absl::Status TlsServerContext::SetClientVerification(
-    const TlsServerOptions& options) {
+    const TlsServerOptions& options) const {
   SSL_CTX* const ctx = common_.ssl.get();
   if (options.client_certificate == TlsClientCertificate::kNone) {
     return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "flow/flow.h"
+#include "flow/relay/relay.h"
 #include "flow/stats.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
@@ -209,6 +210,27 @@ TEST_F(WithRawServer, AReaderThatSleepsIsWokenForWhatAWriterLeaves) {
   }
   stop.Cancel();
   reading.join();
+}
+
+// P10: a relay works on it as it is: a half-close becomes one, and an answer
+// that comes later still arrives.
+TEST(TlsRelayTest, ARelayBetweenTlsAndPlainPassesEverythingOn) {
+  auto tls = UnderTls(MemoryPair());
+  ASSERT_THAT(tls, IsOk());
+  Flow client = std::move(tls->first);
+  Flow outside = std::move(tls->second);
+  auto [inside, backend] = MemoryPair();
+  RelayResult result;
+  std::thread relay([&, &inside = inside] { result = Relay(outside, inside); });
+  ASSERT_THAT(client.Write("question"), IsOk());
+  ASSERT_THAT(client.Shutdown(ShutdownMode::kWrite), IsOk());
+  EXPECT_THAT(backend.Read(kTlsLong), IsOkAndHolds(IsData("question")));
+  EXPECT_THAT(backend.Read(kTlsLong), IsOkAndHolds(IsEof()));
+  std::thread answer([&, &backend = backend] { Send(backend, 3); });
+  Expect(client, 3);
+  answer.join();
+  relay.join();
+  EXPECT_THAT(result.status(), IsOk());
 }
 
 // ------------------------------------------------------------------ slow peers
