@@ -15,6 +15,10 @@ const char* TlsVersionName(TlsVersion version) {
   return "TLS";
 }
 
+std::ostream& operator<<(std::ostream& os, TlsVersion version) {
+  return os << TlsVersionName(version);
+}
+
 std::string TlsFacts::ToString() const {
   std::string text = absl::StrCat(TlsVersionName(version), ", ", cipher);
   if (!alpn.empty()) absl::StrAppend(&text, ", alpn ", absl::CEscape(alpn));

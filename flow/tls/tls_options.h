@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ enum class TlsVersion : uint8_t { kTls12, kTls13 };
 
 // "TLS 1.2", "TLS 1.3".
 const char* TlsVersionName(TlsVersion version);
+std::ostream& operator<<(std::ostream& os, TlsVersion version);
+template <typename Sink>
+void AbslStringify(Sink& sink, TlsVersion version) {
+  sink.Append(TlsVersionName(version));
+}
 
 // Something in PEM: in a file, or in memory. Neither: there is none. Both is
 // INVALID_ARGUMENT.
