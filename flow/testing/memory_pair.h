@@ -12,18 +12,16 @@
 //
 // What one end does and what the other sees:
 //
-// | this end           | the peer's Read             | the peer's Write  |
-// WaitPeerEnd |
-// |--------------------|-----------------------------|-------------------|-------------|
-// | Write              | those bytes                 | -                 | - |
-// | Shutdown(kWrite)   | what is queued, then Eof    | goes on           |
-// kFinished   | | Shutdown(kRead)    | -                           | closed by
-// peer    | -           | | Close, having read | what is queued, then Eof    |
-// closed by peer    | kGone       | |   all that came    | | |             | |
-// Close with bytes   | what is queued, then reset  | reset             | kGone
-// | |   unread           |                             |                   | |
-// | Abort              | what is queued, then reset  | reset             |
-// kGone       |
+// clang-format off
+// | this end                         | the peer's Read            | the peer's Write | WaitPeerEnd |
+// |----------------------------------|----------------------------|------------------|-------------|
+// | Write                            | those bytes                | -                | -           |
+// | Shutdown(kWrite)                 | what is queued, then Eof   | goes on          | kFinished   |
+// | Shutdown(kRead)                  | -                          | closed by peer   | -           |
+// | Close, having read all that came | what is queued, then Eof   | closed by peer   | kGone       |
+// | Close with bytes unread          | what is queued, then reset | reset            | kGone       |
+// | Abort                            | what is queued, then reset | reset            | kGone       |
+// clang-format on
 //
 // The two lines with a reset are what TCP and unix sockets do: bytes that had
 // arrived stay readable, and a close that throws bytes away is not an end in

@@ -7,9 +7,11 @@
 //   absl::StatusOr<flow::TlsFlow> tls =
 //       flow::TlsConnect(*std::move(tcp), *client, "example.org", limits);
 //   if (!tls.ok()) return tls.status();
-//   // UNAUTHENTICATED: the TLS handshake failed: the certificate is not for
-//   // "example.org" but for *.example.net: hostname mismatch [62]; flow tcp
-//   ... tls->flow.Write("GET / HTTP/1.0\r\n\r\n", limits);
+//   return tls->flow.Write("GET / HTTP/1.0\r\n\r\n", limits);
+//
+// A failure says which check it was: "UNAUTHENTICATED: the TLS handshake
+// failed: the certificate is not for "example.org" but for *.example.net:
+// hostname mismatch [62]; flow tcp 127.0.0.1:5432 -> ...".
 //
 // (flow/tls/tls_async.h has the same for futures.) What they give is a Flow
 // like any other, with the contract of flow/flow.h: limits, cancellation,

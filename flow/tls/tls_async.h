@@ -3,13 +3,13 @@
 // The handshakes of flow/tls/tls.h without blocking: parked with the poller of
 // an AsyncContext, so that a thousand slow clients need no thread.
 //
-//   flow::TlsAccept(std::move(tcp), server, context, absl::Seconds(5),
-//                   [&](absl::StatusOr<flow::TlsFlow> tls) {
-//                     if (!tls.ok()) return;
-//                     auto f = flow::AsyncFlow::From(std::move(tls->flow),
-//                     context);
-//                     ...
-//                   });
+//   flow::TlsAccept(
+//       std::move(tcp), server, context, absl::Seconds(5),
+//       [&](absl::StatusOr<flow::TlsFlow> tls) {
+//         if (!tls.ok()) return;
+//         auto f = flow::AsyncFlow::From(std::move(tls->flow), context);
+//         ...
+//       });
 //
 // Limits run from the call. Futures become ready exactly once, with a status;
 // callbacks are called exactly once, through the context's Executor. Each flow

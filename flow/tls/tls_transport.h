@@ -6,13 +6,15 @@
 // One mutex, held only inside a try, so by nobody who waits. What a direction
 // waits for:
 //
-// | direction | when                                 | waits for |
-// |-----------|--------------------------------------|-------------------------|
-// | read      | no whole record is there             | input | |           |
-// the same, and output is held         | input or room below     | | write |
-// output is held                       | room below              | | | OpenSSL
-// wants input first (the peer's| input (and room below)  | |           |
-// KeyUpdate came in part)              |                         |
+// clang-format off
+// | direction | when                                               | waits for               |
+// |-----------|----------------------------------------------------|-------------------------|
+// | read      | no whole record is there                           | input                   |
+// |           | the same, and output is held                       | input or room below     |
+// | write     | output is held                                     | room below              |
+// |           | OpenSSL wants input first (the peer's KeyUpdate    | input (and room below)  |
+// |           | came in part)                                      |                         |
+// clang-format on
 //
 // and each also for the other: the reader is told when output stays held, or
 // when the writer has pulled input; the writer when the reader has sent what
