@@ -271,6 +271,7 @@ void AsyncOp::Try() {
     const Attempt a = job().Try(flow_->core());
     if (!a.transferred()) {
       wait = a.would_block() ? a.wait() : Wait();
+      if (a.progressed()) sleeper_.SawProgress();
       turn_.Record(a);
     } else if (!Moved(job().Moved(turn_, a.n()))) {
       return;

@@ -31,6 +31,7 @@ bool Call::Run(Job& job) {
   for (;;) {
     const Attempt a = job.Try(turn_.core());
     if (!a.transferred()) {
+      if (a.progressed()) sleeper_.SawProgress();
       turn_.Record(a);
       if (!SleepUntilTry(a.would_block() ? a.wait() : Wait())) return false;
       continue;

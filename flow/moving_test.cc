@@ -65,6 +65,33 @@ struct Sink {
   std::function<void()> on_step;
 };
 
+// A layer that sends a record in pieces makes progress, though no step of the
+// call is done; one that doesn't, doesn't.
+TEST(MovingTest, WhatMovesBelowCountsForTheStallLimit) {
+  for (const bool progresses : {true, false}) {
+    SimSyscalls sim;
+    sim.AutoAdvance(1);
+    auto hooks = std::make_shared<Hooks>();
+    int flushes = 0;
+    hooks->flush = [&] {
+      if (++flushes == 10) return Attempt::Transferred(0);
+      const flow::Wait wait = flow::Wait::Until(sim.In(absl::Seconds(1)));
+      return progresses ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
+    };
+    Flow f = FlowOn(hooks, &sim);
+    Limits limits;
+    limits.stall_timeout = absl::Seconds(3);
+    const absl::Status wrote = f.Write("x", limits);
+    if (progresses) {
+      EXPECT_THAT(wrote, IsOk());
+      EXPECT_EQ(sim.elapsed(), absl::Seconds(9));
+    } else {
+      EXPECT_THAT(wrote, IsKind(ErrorKind::kDeadline));
+      EXPECT_EQ(sim.elapsed(), absl::Seconds(3));
+    }
+  }
+}
+
 TEST(MovingTest, AWriteInManyStepsArrivesExactly) {
   for (const size_t step : {1, 2, 3, 7, 100}) {
     Sink sink(step);

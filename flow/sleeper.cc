@@ -120,7 +120,7 @@ Woke Sleeper::Sleep(const Wait& asked) {
   const MonoTime until = std::min(NearestLimit().when, wait.until);
   woken_by_fd_ = false;
   if (!Signalled(wait)) {
-    if (wait.fd >= 0 && wait.signal == nullptr) {
+    if (wait.fd >= 0 && (wait.signal == nullptr || wait.signal_is_rare)) {
       woken_by_fd_ = Poll(wait, /*with_fd=*/true, nullptr,
                           std::min(until, sys_->Now() + kAloneSlice));
       if (!woken_by_fd_ && !Signalled(wait)) {

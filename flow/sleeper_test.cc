@@ -138,6 +138,33 @@ TEST(SleeperTest, WhoWaitsForAThreadIsWakeableAtOnce) {
   EXPECT_EQ(kernel.polled[0].size(), 1u);
 }
 
+// A layer waits for its fd, and now and then for its other direction.
+TEST(SleeperTest, ARareSignalLetsTheDescriptorBePolledAloneFirst) {
+  FakeKernel kernel;
+  kernel.on_poll = [&](pollfd* fds, nfds_t count, int timeout_ms) {
+    if (count == 1) return kernel.SleepThrough(timeout_ms);
+    return FakeKernel::Ready(fds, 0);
+  };
+  const Limits none;
+  Signal owner;
+  Signal rare;
+  Sleeper sleeper(&kernel, none, &owner);
+  Wait wait = kOnFd;
+  wait.signal = &rare;
+  wait.seq = rare.seq();
+  wait.signal_is_rare = true;
+  EXPECT_EQ(sleeper.Sleep(wait), Woke::kRetry);
+  EXPECT_THAT(kernel.timeouts, ElementsAre(20, -1));
+  // What came in the slice ends the sleep after it.
+  kernel.timeouts.clear();
+  kernel.on_poll = [&](pollfd*, nfds_t, int timeout_ms) {
+    rare.Notify();
+    return kernel.SleepThrough(timeout_ms);
+  };
+  EXPECT_EQ(sleeper.Sleep(wait), Woke::kRetry);
+  EXPECT_THAT(kernel.timeouts, ElementsAre(20));
+}
+
 TEST(SleeperTest, ANotificationThatCameBeforeIsNotSleptOver) {
   FakeKernel kernel;
   CancelSource source;

@@ -89,9 +89,11 @@ struct Wait {
   Signal* signal = nullptr;  // another thread: wakes once signal->seq() is no
   uint64_t seq = 0;          // longer `seq`, which was read before the try
   // The try did move something, though nothing for the caller: a part of a TLS
-  // record, say. What woke it was no false alarm, of which three in a row make
-  // a driver ask more rarely.
+  // record, say. The stall limit begins anew, and what woke it was no false
+  // alarm, of which three in a row make a driver ask more rarely.
   bool moved = false;
+  bool signal_is_rare = false;  // beside the fd: may be seen up to 20 ms late,
+                                // so that the fd alone can be waited for first
 
   static Wait ForFd(int fd, short events) {
     Wait wait;
@@ -137,6 +139,12 @@ class Attempt {
     a.wait_ = wait;
     return a;
   }
+  // The same, but something did move (Wait::moved).
+  static Attempt Progressed(const Wait& wait) {
+    Attempt a = WouldBlock(wait);
+    a.wait_.moved = true;
+    return a;
+  }
 
   // The kernel said `error`; `call` and its errno say the rest by themselves.
   // The scope is the errno table's.
@@ -166,6 +174,7 @@ class Attempt {
 
   size_t n() const { return n_; }                       // kTransferred
   const Wait& wait() const { return wait_; }            // kWouldBlock
+  bool progressed() const { return wait_.moved; }       // kWouldBlock
   int error() const { return error_; }                  // kFailed; 0: none
   ErrorKind error_kind() const { return error_kind_; }  // kFailed
   ErrorScope scope() const { return scope_; }           // kFailed

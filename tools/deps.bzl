@@ -9,6 +9,7 @@ A repository that the caller has already defined wins. With MODULE.bazel
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load("//tools:openssl.bzl", "system_openssl")
 
 # Where Debian's packages bazel-skylib, bazel-platforms, bazel-rules-java and
 # bazel-rules-proto put what Bazel would otherwise download.
@@ -125,3 +126,6 @@ def flow_deps():
         strip_prefix = "benchmark-1.7.1",
         urls = ["https://github.com/google/benchmark/archive/refs/tags/v1.7.1.tar.gz"],
     )
+
+    # For //flow/tls alone.
+    maybe(system_openssl, name = "openssl")

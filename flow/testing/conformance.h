@@ -89,6 +89,11 @@ struct ConformanceTarget {
   // UNIMPLEMENTED.
   bool peer_end = true;
 
+  // A layer that sends whole records: part of one that was counted may wait for
+  // the next call on its flow, and Close in the middle of one is a cut (kind
+  // kTruncated) to the peer.
+  bool holds_back = false;
+
   // More bytes than the stream holds on its way, so that a Write of that many
   // blocks until the peer reads.
   size_t more_than_fits = size_t{32} << 20;
@@ -151,6 +156,13 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
   // kernel goes on moving bytes from one queue to the next for a while, and
   // takes a single byte where it takes no block.
   absl::Status Clog(TestedFlow& writer);
+
+  // Reads, at b(), `size` bytes that a() has counted as written.
+  absl::StatusOr<std::string> ReadCounted(size_t size);
+
+  // Reads what is left after the peer was closed in the middle of a write, and
+  // appends it to `got`. OK if that ends as it has to.
+  absl::Status ReadWhatIsLeft(TestedFlow& flow, std::string& got) const;
 
   // Calls `write`, of a single byte with a limit, until it fails, as it must
   // once the way is full for good.

@@ -250,10 +250,10 @@ TEST_P(FlowConformance, CloseUnderAWriteLeavesAnExactPrefix) {
   ASSERT_TRUE(conformance::WaitUntilWriting(a()));
   EXPECT_THAT(a().Close(), IsOk());
   ExpectCutByClose(write.Get(), "Write");
-  const absl::StatusOr<std::string> got = ReadToEof(b());
-  ASSERT_THAT(got, IsOk());
-  EXPECT_LE(got->size(), flow::BytesDone(write.Get()));
-  EXPECT_TRUE(absl::string_view(much).substr(0, got->size()) == *got);
+  std::string got;
+  EXPECT_THAT(ReadWhatIsLeft(b(), got), IsOk());
+  EXPECT_LE(got.size(), flow::BytesDone(write.Get()));
+  EXPECT_TRUE(absl::string_view(much).substr(0, got.size()) == got);
 }
 
 // "CloseGracefully: OK = the peer's end was seen": and the peer has got all.

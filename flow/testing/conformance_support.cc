@@ -117,15 +117,22 @@ absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
   return bytes;
 }
 
-absl::StatusOr<std::string> ReadToEof(TestedFlow& flow,
-                                      const flow::Limits& limits) {
-  std::string bytes;
+absl::Status ReadToEnd(TestedFlow& flow, std::string& bytes,
+                       const flow::Limits& limits) {
   for (;;) {
     const absl::StatusOr<flow::OrEof<flow::Buffer>> got = flow.Read(limits);
     if (!got.ok()) return got.status();
-    if (got->is_eof()) return bytes;
+    if (got->is_eof()) return absl::OkStatus();
     absl::StrAppend(&bytes, got->data().view());
   }
+}
+
+absl::StatusOr<std::string> ReadToEof(TestedFlow& flow,
+                                      const flow::Limits& limits) {
+  std::string bytes;
+  const absl::Status end = ReadToEnd(flow, bytes, limits);
+  if (!end.ok()) return end;
+  return bytes;
 }
 
 absl::Status Exchange(TestedFlow& from, TestedFlow& to,

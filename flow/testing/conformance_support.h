@@ -83,6 +83,10 @@ void WaitUntilWritingOr(const TestedFlow& flow,
 absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
                                         const flow::Limits& limits = kLong);
 
+// Appends what comes to `bytes`, until Eof (OK) or an error (that).
+absl::Status ReadToEnd(TestedFlow& flow, std::string& bytes,
+                       const flow::Limits& limits = kLong);
+
 // Reads until Eof.
 absl::StatusOr<std::string> ReadToEof(TestedFlow& flow,
                                       const flow::Limits& limits = kLong);

@@ -313,7 +313,7 @@ TEST_P(FlowConformance, ALimitBeforeTheFirstByteChangesNothing) {
     EXPECT_EQ(flow::BytesDone(s), 0u) << write.name;
   }
   Step("reading what fitted");
-  ASSERT_THAT(ReadExactly(b(), a().GetStats().bytes_written), IsOk());
+  ASSERT_THAT(ReadCounted(a().GetStats().bytes_written), IsOk());
   EXPECT_THAT(Exchange(a(), b(), "sent"), IsOk());
 }
 
@@ -342,6 +342,10 @@ TEST_P(FlowConformance, WriteSomeGoesOnExactlyAfterLimits) {
     }
   }
   ASSERT_NE(read, nullptr);
+  // A layer may hold back the last of it until the next call.
+  if (target().holds_back) {
+    EXPECT_THAT(a().Shutdown(flow::ShutdownMode::kWrite, kLong), IsOk());
+  }
   ASSERT_THAT(read->Get(), IsOk());
   EXPECT_TRUE(*read->Get() == much);
 }

@@ -1,0 +1,116 @@
+// File: tls_options.h
+//
+// What the two sides of TLS can be told: plain structs, safe as they stand.
+//
+//   flow::TlsServerOptions options;
+//   options.identities = {{{"chain.pem"}, {"key.pem"}}};
+//   options.alpn = {"h2", "http/1.1"};
+//
+// Defaults: TLS 1.2 and 1.3, the system's roots, certificates and host names
+// verified, no session tickets, no client certificates. What weakens that has a
+// long name that begins with "insecurely". Ciphers and their strength are the
+// machine's policy (openssl.cnf).
+
+#ifndef FLOW_TLS_TLS_OPTIONS_H_
+#define FLOW_TLS_TLS_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace flow {
+
+enum class TlsVersion : uint8_t { kTls12, kTls13 };
+
+// "TLS 1.2", "TLS 1.3".
+const char* TlsVersionName(TlsVersion version);
+std::ostream& operator<<(std::ostream& os, TlsVersion version);
+template <typename Sink>
+void AbslStringify(Sink& sink, TlsVersion version) {
+  sink.Append(TlsVersionName(version));
+}
+
+// Something in PEM: in a file, or in memory. Neither: there is none. Both is
+// INVALID_ARGUMENT.
+struct TlsPem {
+  std::string file;
+  std::string text;
+
+  bool empty() const { return file.empty() && text.empty(); }
+};
+
+// Who this side is.
+struct TlsIdentity {
+  // The certificate, then those that lead to the root.
+  TlsPem chain;
+  // Its private key, not encrypted.
+  TlsPem key;
+};
+
+// What both sides have.
+struct TlsCommonOptions {
+  TlsVersion min_version = TlsVersion::kTls12;
+  TlsVersion max_version = TlsVersion::kTls13;
+
+  // Application protocols (ALPN), the preferred ones first: offered by a
+  // client, chosen from by a server. A server that has some and finds none of
+  // them in what a client offers refuses it; a side that offers none is let
+  // through.
+  std::vector<std::string> alpn;
+  // Refuses a peer with which no protocol was agreed on.
+  bool require_alpn = false;
+
+  // The longest time that a handshake may take, also without Limits. Infinite:
+  // no such limit.
+  absl::Duration handshake_timeout = absl::Seconds(30);
+
+  // TLS 1.3: after so many records our key changes. The default is well below
+  // what a key is good for (RFC 8446, 5.5). 0: never.
+  uint64_t rekey_after_records = uint64_t{1} << 22;
+};
+
+struct TlsClientOptions : TlsCommonOptions {
+  // Whom to trust. Empty: the system's roots. Otherwise these alone.
+  TlsPem roots;
+
+  // Shown to servers that ask for a certificate.
+  TlsIdentity identity;
+
+  // How many sessions are kept for resumption, over all server names. 0: none;
+  // then no two connections can be linked by the tickets they show.
+  size_t max_sessions = 0;
+
+  // The server may be anybody: neither its certificate nor its name is looked
+  // at.
+  bool insecurely_accept_any_certificate = false;
+  // The certificate must be good, but may be anybody's.
+  bool insecurely_accept_any_server_name = false;
+};
+
+// Whether clients have to say who they are.
+enum class TlsClientCertificate : uint8_t {
+  kNone,      // not asked
+  kOptional,  // asked; a certificate that is shown has to be good
+  kRequired,
+};
+
+struct TlsServerOptions : TlsCommonOptions {
+  // At least one. A client that names a server (SNI) is shown the first whose
+  // certificate is for that name; all others the first of all.
+  std::vector<TlsIdentity> identities;
+
+  TlsClientCertificate client_certificate = TlsClientCertificate::kNone;
+  // Who may vouch for clients. Must be given if they are asked.
+  TlsPem client_roots;
+
+  // Session tickets that a client gets, to resume with. 0: none.
+  int session_tickets = 0;
+};
+
+}  // namespace flow
+
+#endif  // FLOW_TLS_TLS_OPTIONS_H_
