@@ -55,7 +55,7 @@ struct Room {
     for (auto& [id, client] : clients) {
       if (id == from) continue;
       if ((client.unread += n) > kMost) client.flow.Close();  // its Read fails
-      client.flow.Write(lines, {}, [this, id = id, n](absl::Status) {
+      client.flow.Write(lines, {}, [this, id = id, n](const absl::Status&) {
         if (clients.count(id) > 0) clients[id].unread -= n;
       });
     }

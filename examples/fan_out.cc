@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
   const flow::Limits by = absl::Seconds(std::atof(argv[2]));
   flow::AsyncContext context;
   std::vector<std::future<absl::StatusOr<flow::AsyncFlow>>> dials;
+  dials.reserve(kRequests);
   for (int i = 0; i < kRequests; ++i) {
     dials.push_back(flow::AsyncDial(argv[1], context, by));
   }

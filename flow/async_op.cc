@@ -105,8 +105,9 @@ void AsyncCore::RequestStep(Direction d, uint64_t step) {
   auto run = [flow = shared_from_this(), d, step](const absl::Status& why) {
     flow->RunStep(d, step, why);
   };
-  if (!home_.executor().runs_inline())
+  if (!home_.executor().runs_inline()) {
     return home_.executor().Execute(std::move(run));
+  }
   poller().Post([run = std::move(run)]() mutable { run(absl::OkStatus()); });
 }
 

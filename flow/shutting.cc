@@ -89,7 +89,7 @@ void Farewell::Drained(const Core& core, absl::Status drained) {
   status_ = std::move(drained);
 }
 
-absl::Status Farewell::Result(absl::Status closed) const {
+absl::Status Farewell::Result(const absl::Status& closed) const {
   return status_.ok() ? closed : status_;
 }
 

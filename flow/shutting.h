@@ -37,7 +37,7 @@ class Farewell {
   // After the drain, with its status; before Close.
   void Drained(const Core& core, absl::Status drained);
   // The result, with the status of Close.
-  absl::Status Result(absl::Status closed) const;
+  absl::Status Result(const absl::Status& closed) const;
 
  private:
   const bool was_open_;

@@ -92,8 +92,8 @@ class Sleeper {
   // had come that was as good as now.
   Wait Calmed(const Wait& wait, bool woken_by_fd, int allowed);
 
-  // Sleeps until `wait` may be over, a signal moves, or a limit is passed.
-  Woke Sleep(const Wait& wait);
+  // Sleeps until `asked` may be over, a signal moves, or a limit is passed.
+  Woke Sleep(const Wait& asked);
 
   // ---- For a driver that parks instead of sleeping.
   // A stretch without progress begins now, unless one has begun.

@@ -39,7 +39,7 @@ void StartAccept(const std::shared_ptr<AsyncCore>& core,
   internal::StartReadInto(
       core, into, limits,
       [record = std::move(record), facts, home = core->home(),
-       sink = std::move(sink)](AsyncReadInto::Result got) mutable {
+       sink = std::move(sink)](const AsyncReadInto::Result& got) mutable {
         absl::StatusOr<Flow> flow = facts->Accepted(*record, got.status());
         std::move(sink)(flow.ok()
                             ? Result(AsyncAccess::Make(*std::move(flow), home))

@@ -45,7 +45,6 @@ namespace {
 
 using absl::StatusCode;
 using flow::AsyncContext;
-using flow::AsyncFlow;
 using flow::AsyncListener;
 using flow::CancelSource;
 using flow::Dial;

@@ -34,7 +34,6 @@ using flow::Dial;
 using flow::Flow;
 using flow::Listener;
 using flow::NetOptions;
-using flow::UniqueFd;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 

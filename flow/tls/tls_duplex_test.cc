@@ -42,7 +42,6 @@ using ::flow_testing::kTlsLong;
 using ::flow_testing::MemoryPair;
 using ::flow_testing::RawPeer;
 using ::flow_testing::TcpPair;
-using ::flow_testing::TlsPair;
 using ::flow_testing::UnderTls;
 
 constexpr size_t kBulk = size_t{8} << 20;

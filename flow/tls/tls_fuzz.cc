@@ -41,7 +41,6 @@ namespace {
 
 using flow::Flow;
 using flow::internal::UniqueSsl;
-using flow::internal::UniqueSslCtx;
 
 constexpr size_t kRoom = size_t{1} << 20;
 // Nothing waits for long: the peer has ended.
