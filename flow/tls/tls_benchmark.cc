@@ -99,6 +99,8 @@ class RawPair {
   explicit RawPair(bool tickets = false)
       : client_context_(SSL_CTX_new(TLS_method())),
         server_context_(SSL_CTX_new(TLS_method())) {
+    // SSL_set_fd writes with write(2), also when the peer has gone.
+    std::signal(SIGPIPE, SIG_IGN);
     auto identity =
         Must(internal::LoadIdentity(SharedIdentity().AsOption(), "raw"));
     Must(internal::UseIdentity(server_context_.get(), identity));
@@ -141,8 +143,6 @@ Limits Armed() { return absl::Hours(1); }
 // --------------------------------------------------------------------- stream
 
 void BM_StreamRaw(benchmark::State& state) {
-  // SSL_set_fd writes with write(2), also when the peer has gone.
-  std::signal(SIGPIPE, SIG_IGN);
   RawPair pair;
   auto [a, b] = pair.Connect();
   const std::string block(kBlock, 'b');
