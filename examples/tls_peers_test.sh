@@ -121,6 +121,7 @@ start_nginx() {
   for try in 1 2 3; do
     port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
     cat >nginx.conf <<END
+user root root;  # in a sandbox there may be nobody else
 daemon off; master_process off; pid $work/nginx.pid; error_log stderr notice;
 events {}
 http {
