@@ -18,7 +18,6 @@
 #include "flow/net/async_dial.h"
 
 namespace {
-
 constexpr int kRequests = 100;
 constexpr char kText[] = "hello\n";
 struct Request {

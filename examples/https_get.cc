@@ -57,7 +57,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string where = argv[1];
-  const size_t colon = where.rfind(':');
+  size_t colon = where.rfind(':');
+  if (where.find(']', colon) != std::string::npos) colon = std::string::npos;
   const absl::Status status =
       Get(where.substr(0, colon),
           colon == std::string::npos ? "443" : where.substr(colon + 1),

@@ -20,7 +20,7 @@ namespace internal {
 
 struct AsyncAccess {
   static AsyncHome HomeOf(const AsyncContext& context) {
-    return AsyncHome(context.poller(), &context.executor());
+    return AsyncHome(context.poller(), context.way());
   }
   // Null if there is no flow.
   static const std::shared_ptr<AsyncCore>& CoreOf(const AsyncFlow& flow) {

@@ -135,6 +135,9 @@ void StartShutdown(const AsyncFlowPtr& flow, ShutdownMode mode,
   if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
     return std::move(sink)(refusal);
   }
+  if (absl::Status s = LimitsOfShutdown(flow->core(), mode, limits); !s.ok()) {
+    return std::move(sink)(std::move(s));
+  }
   Sink<absl::Status> then = [flow, limits, last = Last(flow, std::move(sink))](
                                 absl::Status status) mutable {
     CloseBelowThen(flow, limits, std::move(status), std::move(last));
@@ -157,11 +160,11 @@ void StartCloseGracefully(const AsyncFlowPtr& flow, const Limits& limits,
   const auto farewell = std::make_shared<Farewell>(flow->core());
   absl::AnyInvocable<void()&&> close =
       [flow, farewell, last = Last(flow, std::move(sink))]() mutable {
-        StartClose(
-            flow, /*abort=*/false,
-            [farewell, last = std::move(last)](absl::Status closed) mutable {
-              std::move(last)(farewell->Result(std::move(closed)));
-            });
+        StartClose(flow, /*abort=*/false,
+                   [farewell, last = std::move(last)](
+                       const absl::Status& closed) mutable {
+                     std::move(last)(farewell->Result(closed));
+                   });
       };
   flow->Submit(std::make_unique<AsyncShutdown>(
       flow, limits,

@@ -1,5 +1,6 @@
 #include "flow/async_context.h"
 
+#include "flow/async_home.h"
 #include "flow/poller.h"
 
 namespace flow {
@@ -16,10 +17,13 @@ std::shared_ptr<internal::Poller> MakePoller(Syscalls* sys) {
 }  // namespace
 
 AsyncContext::AsyncContext(Executor& executor, Syscalls* sys)
-    : executor_(&executor), poller_(MakePoller(sys)) {}
+    : way_(std::make_shared<internal::ExecutorWay>(executor)),
+      poller_(MakePoller(sys)) {}
 
-AsyncContext::AsyncContext()
-    : executor_(&inline_), poller_(MakePoller(nullptr)) {}
+AsyncContext::AsyncContext() : poller_(MakePoller(nullptr)) {
+  InlineExecutor executor;  // its door is all that is needed
+  way_ = std::make_shared<internal::ExecutorWay>(executor);
+}
 
 AsyncContext::~AsyncContext() { poller_->Stop(); }
 

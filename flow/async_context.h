@@ -23,8 +23,7 @@
 //   flows live on: their operations are then refused with FAILED_PRECONDITION,
 //   but for Close.
 // - Must not run on the poller's thread: callbacks that block, if the executor
-// is
-//   inline.
+//   is inline.
 //
 // In a forked child there is no poller: operations are refused with
 // FAILED_PRECONDITION, and the destructor touches nothing of the parent's.
@@ -41,12 +40,15 @@ namespace flow {
 
 namespace internal {
 class Poller;
+struct ExecutorWay;
 }  // namespace internal
 
 class AsyncContext {
  public:
-  // Callbacks run through `executor`, which must outlive this object. `sys`
-  // makes the waits; null is the real kernel; it must outlive all flows.
+  // Callbacks run through `executor`. If that is destroyed before the context,
+  // callbacks get CANCELLED from then on, on the thread that ended their
+  // operation (see Executor::door). `sys` makes the waits; null is the real
+  // kernel; it must outlive all flows.
   explicit AsyncContext(Executor& executor, Syscalls* sys = nullptr);
 
   // Callbacks run on the poller's thread.
@@ -56,12 +58,14 @@ class AsyncContext {
   AsyncContext(const AsyncContext&) = delete;
   AsyncContext& operator=(const AsyncContext&) = delete;
 
-  Executor& executor() const { return *executor_; }
+  // Internal.
   const std::shared_ptr<internal::Poller>& poller() const { return poller_; }
+  const std::shared_ptr<const internal::ExecutorWay>& way() const {
+    return way_;
+  }
 
  private:
-  InlineExecutor inline_;
-  Executor* const executor_;
+  std::shared_ptr<const internal::ExecutorWay> way_;
   const std::shared_ptr<internal::Poller> poller_;
 };
 

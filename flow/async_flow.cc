@@ -46,7 +46,7 @@ absl::StatusOr<AsyncFlow> AsyncFlow::From(Flow&& flow, AsyncContext& context) {
                      "; ", flow.core_->Describe()),
         {});
   }
-  return At(std::move(flow), AsyncHome(context.poller(), &context.executor()));
+  return At(std::move(flow), AsyncHome(context.poller(), context.way()));
 }
 
 AsyncFlow AsyncFlow::At(Flow&& flow, const AsyncHome& home) {
@@ -243,8 +243,7 @@ void AsyncFlow::WaitPeerEnd(PeerEnd at_least, const Limits& limits,
                              ToCallback(core_, std::move(done)));
 }
 
-// -------------------------------------------------------------------- what it
-// is
+// ----------------------------------------------------------------- what it is
 
 Endpoint AsyncFlow::local() const {
   return core_ == nullptr ? Endpoint() : core_->core().local();

@@ -27,8 +27,9 @@ absl::Status AsyncHome::Begin() const {
 
 void AsyncHome::RunCallback(
     absl::AnyInvocable<void(absl::Status) &&> callback) const {
-  Executor::Task task = [log = exceptions_, callback = std::move(callback)](
-                            absl::Status why) mutable {
+  Executor::Task task = [log = executor_->exceptions,
+                         callback =
+                             std::move(callback)](absl::Status why) mutable {
     log->Contain([&] { std::move(callback)(std::move(why)); });
   };
   // The executor is there for as long as something is under way; after that,
@@ -39,11 +40,11 @@ void AsyncHome::RunCallback(
     if (!poller_->Begin()) return std::move(task)(absl::OkStatus());
     handing.emplace(poller_.get());
   }
-  if (!executor_->runs_inline()) return executor_->Execute(std::move(task));
+  if (!executor_->runs_inline) return executor_->door(std::move(task));
   // Also from the poller's own thread: a chain of callbacks, each of which
   // starts an operation that is over at once, must not keep others waiting.
   poller_->Post([executor = executor_, task = std::move(task)]() mutable {
-    executor->Execute(std::move(task));
+    executor->door(std::move(task));
   });
 }
 

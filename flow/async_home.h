@@ -20,17 +20,26 @@
 namespace flow {
 namespace internal {
 
+// The way to the executor of a context, which may be gone before the rest.
+struct ExecutorWay {
+  explicit ExecutorWay(Executor& executor)
+      : door(executor.door()),
+        runs_inline(executor.runs_inline()),
+        exceptions(executor.exceptions()) {}
+
+  const Executor::Door door;
+  const bool runs_inline;
+  const std::shared_ptr<ExceptionLog> exceptions;
+};
+
 class AsyncHome {
  public:
-  AsyncHome(std::shared_ptr<Poller> poller, Executor* executor)
-      : poller_(std::move(poller)),
-        executor_(executor),
-        exceptions_(executor->exceptions()) {}
+  AsyncHome(std::shared_ptr<Poller> poller,
+            std::shared_ptr<const ExecutorWay> executor)
+      : poller_(std::move(poller)), executor_(std::move(executor)) {}
 
   Poller& poller() const { return *poller_; }
-  // There for as long as something is under way with the poller (Poller::Begin,
-  // Poller::Handing).
-  Executor& executor() const { return *executor_; }
+  const ExecutorWay& executor() const { return *executor_; }
 
   // Why operations are refused; OK if they are not.
   absl::Status Refusal() const;
@@ -44,8 +53,7 @@ class AsyncHome {
 
  private:
   std::shared_ptr<Poller> poller_;
-  Executor* executor_;
-  std::shared_ptr<ExceptionLog> exceptions_;
+  std::shared_ptr<const ExecutorWay> executor_;
 };
 
 }  // namespace internal

@@ -444,6 +444,36 @@ INSTANTIATE_TEST_SUITE_P(Executors, CallbackTest,
 
 // Operations that begin while the context and its pool go away in another
 // thread: either refused or told, never handed to a pool that is gone.
+// P8: "callbacks that destroy the flow or the pool they run on work", while
+// others are under way and the context stays.
+TEST(AsyncLifetime, ACallbackMayDestroyThePoolAlone) {
+  auto pool = std::make_unique<ThreadPool>(1);
+  AsyncContext context(*pool);
+  auto pair = MemoryPair(16);
+  AsyncFlow a = On(context, std::move(pair.first));
+  AsyncFlow b = On(context, std::move(pair.second));
+  absl::Notification gone, parked_is_told;
+  absl::StatusOr<flow::OrEof<flow::Buffer>> parked =
+      absl::UnknownError("not told");
+  b.Read({}, [&](AsyncFlow::ReadResult) {
+    pool.reset();
+    gone.Notify();
+  });
+  b.Read({}, [&](AsyncFlow::ReadResult got) {
+    parked = std::move(got);
+    parked_is_told.Notify();
+  });
+  EXPECT_THAT(a.Write(std::string("x")).get(), IsOk());
+  gone.WaitForNotification();
+  EXPECT_THAT(a.Write(std::string("y")).get(), IsOk());
+  parked_is_told.WaitForNotification();
+  EXPECT_THAT(parked, StatusIs(absl::StatusCode::kCancelled));
+  // Futures need no executor.
+  auto read = a.Read();
+  EXPECT_THAT(b.Write(std::string("z")).get(), IsOk());
+  EXPECT_THAT(read.get(), IsData("z"));
+}
+
 TEST(AsyncLifetime, OperationsMayBeginWhileTheContextIsDestroyed) {
   for (int round = 0; round < 30; ++round) {
     auto pool = std::make_unique<ThreadPool>(1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "flow/status.h"
 #include "flow/writing.h"
 
@@ -105,8 +106,8 @@ void AsyncCore::RequestStep(Direction d, uint64_t step) {
   auto run = [flow = shared_from_this(), d, step](const absl::Status& why) {
     flow->RunStep(d, step, why);
   };
-  if (!home_.executor().runs_inline()) {
-    return home_.executor().Execute(std::move(run));
+  if (!home_.executor().runs_inline) {
+    return home_.executor().door(std::move(run));
   }
   poller().Post([run = std::move(run)]() mutable { run(absl::OkStatus()); });
 }
@@ -125,6 +126,7 @@ void AsyncCore::RunStep(Direction d, uint64_t step, const absl::Status& why) {
   }
   if (why.ok()) return op->Drive();
   op->woke_ = Woke::kStopped;
+  op->refused_ = why;
   op->Finish(false);
 }
 
@@ -324,8 +326,17 @@ void AsyncOp::ParkInLine() {
       });
 }
 
+absl::Status AsyncOp::Refused() const {
+  ErrorDetail detail = flow_->core().Detail(turn_.operation(), turn_.done());
+  detail.kind = ErrorKind::kCancelled;
+  return MakeStatus(refused_.code(),
+                    absl::StrCat(turn_.operation(), "() cancelled: ",
+                                 refused_.message(), "; ", turn_.Context()),
+                    detail);
+}
+
 void AsyncOp::Finish(bool done) {
-  if (!done) outcome_ = turn_.StatusOf(woke_);
+  if (!done) outcome_ = refused_.ok() ? turn_.StatusOf(woke_) : Refused();
   if (woke_ != Woke::kRetry && turn_.cut_in_the_middle()) {
     flow_->core().Seal(SealedStatus(turn_));
   }

@@ -177,6 +177,7 @@ class AsyncOp : public Parked {
   void ParkInLine();
   bool OnReadyInLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flow_->mu_);
   void Finish(bool done);
+  absl::Status Refused() const;
 
   const std::shared_ptr<AsyncCore> flow_;
   const Limits limits_;
@@ -188,6 +189,7 @@ class AsyncOp : public Parked {
   bool was_open_ = false;     // when it was submitted
   bool step_missed_ = false;  // the executor came while the poller had it
   uint64_t step_ = 0;         // waits for the executor to run this, if not 0
+  absl::Status refused_;      // why the executor did not run it
   absl::Status outcome_;
   AsyncOp* next_in_lane_ = nullptr;
 };

@@ -5,8 +5,8 @@
 // The callback forms of flow/async_flow.h hand each callback to an Executor.
 // Two adapters are here; flow::ThreadPool (flow/thread_pool.h) is a third.
 //
-//   flow::InlineExecutor on_the_poller;                  // short callbacks
-//   only flow::FunctionExecutor mine([&](flow::Executor::Task task) {
+//   flow::InlineExecutor on_the_poller;  // short callbacks only
+//   flow::FunctionExecutor mine([&](flow::Executor::Task task) {
 //     my_loop.Post([task = std::move(task)]() mutable {
 //       std::move(task)(absl::OkStatus());
 //     });
@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -39,9 +40,8 @@ class ExceptionLog {
  public:
   using Hook = absl::AnyInvocable<void(absl::string_view what)>;
 
-  // Told what() of each; on the thread where it was thrown, one at a time. What
-  // the hook throws is dropped. It must not call set_hook, nor let an exception
-  // get into this log.
+  // Told what() of each; on the thread where it was thrown, perhaps on several
+  // at once. What the hook throws is dropped.
   void set_hook(Hook hook) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How many there were.
@@ -66,7 +66,8 @@ class ExceptionLog {
 
   std::atomic<uint64_t> count_{0};
   absl::Mutex mu_;
-  Hook hook_ ABSL_GUARDED_BY(mu_);
+  // Called without the mutex, since it may destroy what waits for it.
+  std::shared_ptr<Hook> hook_ ABSL_GUARDED_BY(mu_);
 };
 
 class Executor {
@@ -75,6 +76,10 @@ class Executor {
   // (CANCELLED: the executor is being destroyed). Those that flow hands over
   // don't throw: what callbacks let out is in exceptions() by then.
   using Task = absl::AnyInvocable<void(absl::Status) &&>;
+
+  // What an AsyncContext keeps of its executor: calls it for as long as it is
+  // there, and each task at once, with CANCELLED, when it is gone.
+  using Door = std::function<void(Task)>;
 
   virtual ~Executor() = default;
 
@@ -85,6 +90,12 @@ class Executor {
   // True if Execute may call the task before it returns. flow then calls it on
   // the poller's thread only, never on the stack of a caller of AsyncFlow.
   virtual bool runs_inline() const { return false; }
+
+  // By default a call of Execute: an executor without a door of its own must
+  // outlive every AsyncContext that uses it.
+  virtual Door door() {
+    return [this](Task task) { Execute(std::move(task)); };
+  }
 
   // What the callbacks that ran here have thrown. Never null.
   const std::shared_ptr<ExceptionLog>& exceptions() const { return log_; }
@@ -102,19 +113,31 @@ class InlineExecutor final : public Executor {
  public:
   void Execute(Task task) override;
   bool runs_inline() const override { return true; }
+  Door door() override;
 };
 
-// Hands tasks to a function of the user's, which has to see to it that each is
-// called once. Threads, start, order and what must not run: the user's.
+// Hands tasks to a function of the user's, which passes each on, to be called
+// later: not before the function returns (InlineExecutor is for that). Threads,
+// start, order and what must not run: the user's. A task that the function
+// drops, or loses by an exception, is called with CANCELLED instead; what the
+// function throws goes to exceptions(). The function may be called from several
+// threads at once, and for as long as there is a context that uses it, also
+// when this object is gone.
 class FunctionExecutor final : public Executor {
  public:
   explicit FunctionExecutor(absl::AnyInvocable<void(Task)> function)
-      : function_(std::move(function)) {}
+      : function_(std::make_shared<Function>(std::move(function))) {}
 
-  void Execute(Task task) override { function_(std::move(task)); }
+  void Execute(Task task) override;
+  Door door() override;
 
  private:
-  absl::AnyInvocable<void(Task)> function_;
+  using Function = absl::AnyInvocable<void(Task)>;
+
+  static void Hand(const std::shared_ptr<Function>& function,
+                   const std::shared_ptr<ExceptionLog>& log, Task task);
+
+  const std::shared_ptr<Function> function_;
 };
 
 }  // namespace flow

@@ -106,6 +106,54 @@ TEST(FunctionExecutor, HandsEachTaskToTheFunction) {
   EXPECT_EQ(ran, 2);
 }
 
+// P8: each callback is called once, whatever the user's function does with it.
+TEST(FunctionExecutor, ATaskThatTheFunctionLosesIsCancelled) {
+  std::vector<absl::Status> told;
+  const auto task = [&](absl::Status why) { told.push_back(std::move(why)); };
+  FunctionExecutor drops([](Executor::Task) {});
+  drops.Execute(task);
+  FunctionExecutor throws([](Executor::Task) { throw std::logic_error("x"); });
+  throws.Execute(task);
+  EXPECT_EQ(throws.exceptions()->count(), 1u);
+  EXPECT_THAT(told, ElementsAre(StatusIs(absl::StatusCode::kCancelled),
+                                StatusIs(absl::StatusCode::kCancelled)));
+  std::vector<Executor::Task> posted;
+  FunctionExecutor both([&](Executor::Task once) {
+    posted.push_back(std::move(once));
+    throw std::logic_error("after it was posted");
+  });
+  both.Execute(task);
+  EXPECT_EQ(told.size(), 2u) << "it is posted, if only the function threw";
+  std::move(posted[0])(absl::OkStatus());
+  posted.clear();
+  EXPECT_EQ(told.size(), 3u);
+  EXPECT_THAT(told.back(), IsOk());
+}
+
+// What a context keeps of an executor works when that is gone.
+TEST(Executor, TheDoorOutlivesIt) {
+  int ran = 0;
+  const auto task = [&](const absl::Status& why) { ran += why.ok() ? 1 : 0; };
+  auto inline_executor = std::make_unique<InlineExecutor>();
+  auto function = std::make_unique<FunctionExecutor>(
+      [](Executor::Task now) { std::move(now)(absl::OkStatus()); });
+  const std::vector<Executor::Door> doors = {inline_executor->door(),
+                                             function->door()};
+  inline_executor.reset();
+  function.reset();
+  for (const Executor::Door& door : doors) door(task);
+  EXPECT_EQ(ran, 2);
+}
+
+// The hook may destroy what waits for the task that threw.
+TEST(ExceptionLog, TheHookIsCalledWithoutALock) {
+  ExceptionLog log;
+  log.set_hook([&](absl::string_view) { log.set_hook(nullptr); });
+  EXPECT_FALSE(log.Contain([] { throw std::logic_error("x"); }));
+  EXPECT_FALSE(log.Contain([] { throw std::logic_error("x"); }));
+  EXPECT_EQ(log.count(), 2u);
+}
+
 TEST(ExceptionLog, CountsWhatIsLetOut) {
   ExceptionLog log;
   EXPECT_TRUE(log.Contain([] {}));

@@ -59,8 +59,9 @@
 // - Close, Abort and a token free every blocked call within 100 ms (at most
 //   20 ms late for a call that has just begun to wait, 2 ms for the others).
 //   Deadlines are never early and at most 50 ms late on an idle machine.
-//   Exempt: regular files and devices, on which the kernel can only block.
-// - A blocked call makes at most 20 system calls a second.
+//   Exempt: regular files, devices, and what else the kernel can only block on.
+// - A blocked call makes at most 20 system calls a second; 40 while the kernel
+//   refuses a send for want of memory.
 // - No signal is raised, no signal disposition changed, nothing thrown.
 // - After fork without exec, a child may only destroy its copies.
 
@@ -153,7 +154,8 @@ class Flow {
   // right now too. Does not wait. kWrite: waits its turn behind earlier writes,
   // flushes, and tells the peer that no more will come; later writes answer
   // *closed locally*. Cut by a limit, it can be called again to go on.
-  // kReadWrite: both. If this flow is a layer (TLS over TCP) and both sides are
+  // kReadWrite: both, or, if a limit has passed before it began, neither. If
+  // this flow is a layer (TLS over TCP) and both sides are
   // now shut, the flow below is closed, in order (at most 1 s, within
   // `limits`). OK also when the side had ended before.
   [[nodiscard]] absl::Status Shutdown(ShutdownMode mode,

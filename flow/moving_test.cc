@@ -319,6 +319,8 @@ TEST(MovingTest, ABadArgumentIsRefusedAfterStateAndLimits) {
   EXPECT_THAT(f.Write(null_view), invalid);
   EXPECT_THAT(f.WriteSome(null_view), invalid);
   EXPECT_THAT(f.Writev({"ok", null_view}), invalid);
+  EXPECT_THAT(f.Writev(absl::Span<const absl::string_view>(nullptr, 2)),
+              invalid);
   EXPECT_THAT(f.Writev({huge, huge}), invalid);
   EXPECT_THAT(f.Write(larger), invalid);
   EXPECT_THAT(f.ReadInto(absl::Span<char>(&space, larger.size())), invalid);

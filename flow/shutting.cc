@@ -5,6 +5,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "flow/call.h"
 #include "flow/job.h"
+#include "flow/sleeper.h"
+#include "flow/state.h"
 #include "flow/status.h"
 
 namespace flow {
@@ -52,7 +54,21 @@ void RetireLayer(Core& core) {
   core.LeaveUnheld();
 }
 
+absl::Status LimitsOfShutdown(const Core& core, ShutdownMode mode,
+                              const Limits& limits) {
+  const FlowState now = core.state();
+  if (mode == ShutdownMode::kWrite || now.closed() || now.read_shut()) {
+    return absl::OkStatus();  // the write half looks at them by itself
+  }
+  const Woke passed = Sleeper(core.sys(), limits, nullptr).Check();
+  const bool waits = mode == ShutdownMode::kReadWrite &&
+                     now.Ask(Role::kShutdown) != Answer::kShut;
+  if (passed != Woke::kInvalid && !waits) return absl::OkStatus();
+  return LimitStatus(passed, core.Detail(kShutdown), core.Describe());
+}
+
 absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits) {
+  if (absl::Status s = LimitsOfShutdown(core, mode, limits); !s.ok()) return s;
   core.Pin();
   const absl::Cleanup unpin = [&core] { core.Unpin(); };
   if (mode != ShutdownMode::kWrite) core.ShutRead();

@@ -44,6 +44,11 @@ class Farewell {
   absl::Status status_;  // the first that is not OK
 };
 
+// Why a Shutdown that includes the read half does nothing: a limit that is none
+// or, if there is something to wait for after it, one that has passed.
+absl::Status LimitsOfShutdown(const Core& core, ShutdownMode mode,
+                              const Limits& limits);
+
 absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits);
 absl::Status CloseGracefully(Core& core, const Limits& limits);
 

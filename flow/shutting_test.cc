@@ -72,6 +72,27 @@ TEST(ShuttingTest, AShutdownWhoseLimitHasPassedDoesNothing) {
   EXPECT_THAT(f.Write("x"), IsOk());
 }
 
+// The same for both halves at once: the read half is not shut either. And a
+// limit that is none is refused also where there is nothing to wait for.
+TEST(ShuttingTest, AShutdownOfBothHalvesWhoseLimitHasPassedDoesNothing) {
+  auto hooks = std::make_shared<Hooks>();
+  hooks->read = [](Iovecs) { return Attempt::Transferred(1); };
+  Flow f = FlowOn(hooks);
+  Limits invalid;
+  invalid.stall_timeout = absl::ZeroDuration();
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kReadWrite, invalid),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kRead, invalid),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kReadWrite, absl::ZeroDuration()),
+              IsKind(ErrorKind::kDeadline));
+  EXPECT_EQ(hooks->read_shuts + hooks->write_shuts, 0);
+  EXPECT_THAT(f.Read(), IsData());
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kRead, absl::ZeroDuration()), IsOk())
+      << "it does not wait";
+  EXPECT_THAT(f.Read(), IsEof());
+}
+
 TEST(ShuttingTest, AShutdownOfAnEndedSideIsOkWhateverItsLimits) {
   auto hooks = std::make_shared<Hooks>();
   hooks->write = [](Iovecs) { return Attempt::Failed(EPIPE); };

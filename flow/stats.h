@@ -35,7 +35,7 @@ struct Stats {
   uint64_t bytes_read = 0;     // given to callers
   uint64_t bytes_written = 0;  // accepted by the transport
   uint64_t reads = 0;          // calls that returned data
-  uint64_t writes = 0;         // calls that were OK, WriteSome included
+  uint64_t writes = 0;         // calls that moved bytes and were OK
   absl::Duration age;          // since the flow was made
   Activity reading = Activity::kIdle;
   Activity writing = Activity::kIdle;

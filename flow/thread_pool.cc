@@ -27,6 +27,7 @@ struct ThreadPool::State {
     return stopping || !queue.empty();
   }
   void RunTasks(ExceptionLog& log);
+  void Take(ExceptionLog& log, Task task);
 };
 
 std::string ThreadPoolStats::ToString() const {
@@ -109,25 +110,35 @@ void ThreadPool::State::RunTasks(ExceptionLog& log) {
   }
 }
 
-void ThreadPool::Execute(Task task) {
+void ThreadPool::State::Take(ExceptionLog& log, Task task) {
   absl::Status refused;
-  if (state_->generation != ForkGeneration()) {
+  if (generation != ForkGeneration()) {
     refused = absl::FailedPreconditionError(
         "the thread pool's threads are not in this forked child");
   } else {
-    absl::MutexLock lock(&state_->mu);
-    if (state_->stopping) {
+    absl::MutexLock lock(&mu);
+    if (stopping) {
       refused = absl::CancelledError("the thread pool was destroyed");
-    } else if (state_->stats.threads == 0) {
+    } else if (stats.threads == 0) {
       refused =
           absl::ResourceExhaustedError("the thread pool could make no thread");
     } else {
-      state_->queue.push_back(std::move(task));
+      queue.push_back(std::move(task));
       return;
     }
-    ++state_->stats.cancelled;
+    ++stats.cancelled;
   }
-  Call(*exceptions(), std::move(task), std::move(refused));
+  Call(log, std::move(task), std::move(refused));
+}
+
+void ThreadPool::Execute(Task task) {
+  state_->Take(*exceptions(), std::move(task));
+}
+
+Executor::Door ThreadPool::door() {
+  return [state = state_, log = exceptions()](Task task) {
+    state->Take(*log, std::move(task));
+  };
 }
 
 std::future<absl::Status> ThreadPool::Submit(

@@ -11,10 +11,11 @@
 //   pool has fewer (GetStats); with none at all every task is refused.
 // - Start: each task as soon as a thread is free.
 // - Order: first in, first out; with one thread also one after the other.
-// - Destruction: what runs, finishes and is waited for. What is still queued
-// does
-//   not run: its future, or its callback, gets CANCELLED. The destructor joins
-//   all threads but its own, so a task may destroy the pool that it runs on.
+// - Destruction: what runs, finishes and is waited for. What is still queued,
+//   and what an AsyncContext hands over later, does not run: its future, or its
+//   callback, gets CANCELLED. (Operations that are parked are the context's,
+//   and end with it.) The destructor joins all threads but its own, so a task
+//   may destroy the pool that it runs on.
 // - Must not run on it: what waits for another task of the same pool, since all
 //   threads may be doing that. (Operations of AsyncFlow never occupy a thread
 //   while they wait.)
@@ -83,6 +84,7 @@ class ThreadPool final : public Executor {
 
   // See Executor. A refused task is called here and now, with the reason.
   void Execute(Task task) override;
+  Door door() override;
 
   // Runs `task` and gives what it returned: INTERNAL if it threw, CANCELLED if
   // the pool was destroyed first. The future's destructor does not block.

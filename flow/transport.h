@@ -88,9 +88,9 @@ struct Wait {
   MonoTime until = kNever;  // a time: throttles, back-off
   Signal* signal = nullptr;  // another thread: wakes once signal->seq() is no
   uint64_t seq = 0;          // longer `seq`, which was read before the try
-  // The try did move something, though nothing for the caller: a part of a TLS
-  // record, say. The stall limit begins anew, and what woke it was no false
-  // alarm, of which three in a row make a driver ask more rarely.
+  // What woke the try was no false alarm, though there was nothing for it:
+  // bytes moved below, perhaps on behalf of the other direction. (Three false
+  // alarms in a row make a driver ask more rarely.)
   bool moved = false;
   bool signal_is_rare = false;  // beside the fd: may be seen up to 20 ms late,
                                 // so that the fd alone can be waited for first
@@ -139,10 +139,12 @@ class Attempt {
     a.wait_ = wait;
     return a;
   }
-  // The same, but something did move (Wait::moved).
+  // The same, but something of this direction's did move, such as a part of a
+  // TLS record: no false alarm (Wait::moved), and the stall limit begins anew.
   static Attempt Progressed(const Wait& wait) {
     Attempt a = WouldBlock(wait);
     a.wait_.moved = true;
+    a.progressed_ = true;
     return a;
   }
 
@@ -174,7 +176,7 @@ class Attempt {
 
   size_t n() const { return n_; }                       // kTransferred
   const Wait& wait() const { return wait_; }            // kWouldBlock
-  bool progressed() const { return wait_.moved; }       // kWouldBlock
+  bool progressed() const { return progressed_; }       // kWouldBlock
   int error() const { return error_; }                  // kFailed; 0: none
   ErrorKind error_kind() const { return error_kind_; }  // kFailed
   ErrorScope scope() const { return scope_; }           // kFailed
@@ -183,6 +185,7 @@ class Attempt {
   explicit Attempt(Kind kind) : kind_(kind) {}
 
   Kind kind_;
+  bool progressed_ = false;
   ErrorKind error_kind_ = ErrorKind::kOther;
   ErrorScope scope_ = ErrorScope::kFlow;
   int error_ = 0;

@@ -73,6 +73,7 @@ class Turn {
            answer_ == Answer::kWait || answer_ == Answer::kTurn;
   }
 
+  absl::string_view operation() const { return operation_; }
   void CountDone(uint64_t bytes) { done_ += bytes; }
   uint64_t done() const { return done_; }
   uint64_t total() const { return total_; }

@@ -22,6 +22,10 @@ absl::Status Watch::Begin() {
   sleeper_.Arm();
   inside_ = core_.EnterUnheld() == Answer::kTry;
   pinned_ = !inside_;
+  // A layer that has retired still knows how its peer ended.
+  if (!inside_ && !core_.state().closed() && Recorded().has_value()) {
+    return absl::OkStatus();
+  }
   if (!inside_) {
     return ClosedLocallyStatus(core_.Detail(kOperation), core_.Describe(),
                                /*pending=*/false);

@@ -47,6 +47,10 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status RunLongWrite(Call& call, Pieces& pieces) {
 absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
                           uint64_t& total) {
   total = 0;
+  if (views.data() == nullptr && !views.empty()) {
+    return InvalidArgument(absl::StrCat("write() refused: ", views.size(),
+                                        " pieces at a null address"));
+  }
   for (const absl::string_view view : views) {
     if (view.data() == nullptr && !view.empty()) {
       return InvalidArgument(absl::StrCat("write() refused: ", view.size(),

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "flow/tls/failure.h"
 #include "flow/tls/names.h"
@@ -174,7 +175,7 @@ TlsFacts TlsEngine::Facts() const {
   facts.alpn.assign(reinterpret_cast<const char*>(alpn), length);
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   facts.server_name =
-      name != nullptr ? std::string(name) : connection_->expected_name;
+      name != nullptr ? absl::CEscape(name) : connection_->expected_name;
   facts.resumed = SSL_session_reused(ssl) == 1;
   const X509* const peer = SSL_get0_peer_certificate(ssl);
   if (peer != nullptr) {

@@ -66,6 +66,7 @@ Code CodeOfReason(int reason) {
   switch (reason) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_BAD_SIGNATURE:  // it can't prove that the certificate is its own
       return Code::kUnauthenticated;
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_UNSUPPORTED_SSL_VERSION:
@@ -78,6 +79,7 @@ Code CodeOfReason(int reason) {
     case SSL_R_NO_SUITABLE_GROUPS:
     case SSL_R_NO_SUITABLE_KEY_SHARE:
     case SSL_R_NO_APPLICATION_PROTOCOL:
+    case SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED:  // an old server
       return Code::kFailedPrecondition;
     case ERR_R_MALLOC_FAILURE:
       return Code::kResourceExhausted;

@@ -44,6 +44,8 @@ class HandshakeTransport final : public Transport {
   void CloseAfterFork() override { below_->CloseAfterFork(); }
   absl::Status last_error() const override { return words_; }
   int native_handle() const override { return below_->native_handle(); }
+  int read_handle() const override { return below_->read_handle(); }
+  int write_handle() const override { return below_->write_handle(); }
   absl::string_view read_name() const override { return "tls_handshake"; }
   Endpoint local() const override { return below_->local(); }
   Endpoint peer() const override { return below_->peer(); }

@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kMaxNames = 100;
 constexpr size_t kMaxNameLength = 253;
+constexpr size_t kMaxSubject = 512;
 constexpr size_t kMaxLabelLength = 63;
 
 // Names of services stand in the alternative names alone (RFC 9525, 1.4); a
@@ -30,6 +31,7 @@ constexpr unsigned int kHostFlags =
     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
 
 bool IsAddress(const std::string& text) {
+  if (text.find('\0') != std::string::npos) return false;
   in6_addr any;
   return inet_pton(AF_INET, text.c_str(), &any) == 1 ||
          inet_pton(AF_INET6, text.c_str(), &any) == 1;
@@ -137,7 +139,12 @@ std::string SubjectOf(const X509* certificate) {
                      XN_FLAG_RFC2253);
   char* text = nullptr;
   const long length = BIO_get_mem_data(bio.get(), &text);
-  return length <= 0 ? "" : std::string(text, static_cast<size_t>(length));
+  if (length <= 0) return "";
+  const absl::string_view all(text, static_cast<size_t>(length));
+  // As long as the peer likes, before it has proved anything.
+  return all.size() <= kMaxSubject
+             ? std::string(all)
+             : absl::StrCat(all.substr(0, kMaxSubject), "...");
 }
 
 }  // namespace internal

@@ -85,6 +85,9 @@ int TlsServerContext::ChooseIdentity(SSL* ssl, void* context) {
   if (name == nullptr) return 1;
   for (const LoadedIdentity& identity : self.identities_) {
     if (!IsFor(identity.chain[0].get(), name)) continue;
+    // One of another type of key would only stand beside the first, and the
+    // client's taste in types would choose between the names.
+    SSL_certs_clear(ssl);
     const bool used = UseIdentity(ssl, identity).ok();
     ClearTlsErrors();
     return used ? 1 : 0;

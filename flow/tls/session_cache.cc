@@ -1,10 +1,15 @@
 #include "flow/tls/session_cache.h"
 
+#include <cstddef>
 #include <ctime>
+#include <iterator>
+#include <utility>
 
 namespace flow {
 namespace internal {
 namespace {
+
+constexpr size_t kMostOfOneServer = 4;
 
 // The certificate is not shown again when a session is resumed, so its own end
 // counts too.
@@ -23,6 +28,13 @@ bool IsGood(SSL_SESSION* session) {
 
 void TlsSessionCache::Put(const std::string& server, UniqueSslSession session) {
   absl::MutexLock lock(&mu_);
+  // A server gives as many as it likes; the others' shall not go for that.
+  size_t same = 1;
+  for (auto it = newest_first_.begin(); it != newest_first_.end();) {
+    it = it->first == server && ++same > kMostOfOneServer
+             ? newest_first_.erase(it)
+             : std::next(it);
+  }
   newest_first_.emplace_front(server, std::move(session));
   if (newest_first_.size() > max_) newest_first_.pop_back();
 }

@@ -17,7 +17,7 @@ struct TlsFacts {
   TlsVersion version = TlsVersion::kTls13;
   std::string cipher;       // "TLS_AES_256_GCM_SHA384"
   std::string alpn;         // the application protocol; empty: none
-  std::string server_name;  // whom the client asked for; empty: nobody
+  std::string server_name;  // whom the client asked for, escaped; empty: nobody
   bool resumed = false;     // an earlier session went on: no new certificates
 
   // The peer's certificate; empty if it showed none. Escaped: no control

@@ -61,7 +61,8 @@ struct TlsCommonOptions {
   // them in what a client offers refuses it; a side that offers none is let
   // through.
   std::vector<std::string> alpn;
-  // Refuses a peer with which no protocol was agreed on.
+  // Refuses a peer with which no protocol was agreed on. (One that has offered
+  // none learns of it by an end without close_notify.)
   bool require_alpn = false;
 
   // The longest time that a handshake may take, also without Limits. Infinite:

@@ -122,6 +122,28 @@ TEST(TlsSettingsTest, AServerOfSeveralNamesShowsTheOneThatIsAskedFor) {
             "CN=test");
 }
 
+// The client's taste in types of keys must not choose between the names.
+TEST(TlsSettingsTest, TheNameDecidesAlsoBetweenKeysOfTwoTypes) {
+  for (const bool rsa_first : {false, true}) {
+    TlsServerOptions server;
+    for (const char* name : {"a.test", "b.test"}) {
+      flow_testing::TestCertificate certificate({name});
+      certificate.common_name = name;
+      certificate.rsa = (certificate.common_name == "a.test") == rsa_first;
+      server.identities.push_back(SharedCa().Issue(certificate).AsOption());
+    }
+    for (const TlsVersion version : {TlsVersion::kTls12, TlsVersion::kTls13}) {
+      TlsClientOptions client = GoodClient();
+      client.min_version = client.max_version = version;
+      for (const char* name : {"a.test", "b.test"}) {
+        TlsPair pair = HandshakeWith(client, server, name);
+        ASSERT_THAT(pair.first, IsOk()) << name << " " << rsa_first;
+        EXPECT_EQ(pair.first->facts.peer_subject, absl::StrCat("CN=", name));
+      }
+    }
+  }
+}
+
 TEST(TlsSettingsTest, ReloadTakesEffectForNewConnectionsOnly) {
   absl::StatusOr<TlsServer> server = TlsServer::Create(GoodServer());
   ASSERT_THAT(server, IsOk());

@@ -76,10 +76,12 @@ Attempt TlsTransport::NothingRead(Result result) {
     return Attempt::WouldBlock(reader_.For(sent.wait()));
   }
   if (!wire.input().would_block()) return InputIsOver(reader_told_);
-  const Wait wait = reader_.For(wire.input().wait(),
-                                sent.would_block() ? &sent.wait() : nullptr);
-  return wire.pulled() || sent.progressed() ? Attempt::Progressed(wait)
-                                            : Attempt::WouldBlock(wait);
+  Wait wait = reader_.For(wire.input().wait(),
+                          sent.would_block() ? &sent.wait() : nullptr);
+  // Room below wakes both directions; that the other has used it is no reason
+  // to ask for input more rarely.
+  wait.moved = std::exchange(reader_saw_sent_, wire.sent()) != wire.sent();
+  return wire.pulled() ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
 }
 
 Attempt TlsTransport::PushForWriter() {
@@ -183,8 +185,11 @@ Attempt TlsTransport::OutputStays(const Attempt& sent) {
     reader_.Notify();
   }
   const Wait wait = writer_.For(sent.wait());
-  return sent.progressed() ? Attempt::Progressed(wait)
-                           : Attempt::WouldBlock(wait);
+  // What the reader has sent meanwhile was the writer's too.
+  const uint64_t now = engine_->wire().sent();
+  return std::exchange(writer_saw_sent_, now) != now
+             ? Attempt::Progressed(wait)
+             : Attempt::WouldBlock(wait);
 }
 
 // --------------------------------------------------------------------- ending

@@ -28,6 +28,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
 
@@ -68,6 +69,8 @@ class TlsTransport final : public Transport {
   // close_notify tells, whatever is below.
   bool ends_are_visible() const override { return true; }
   int native_handle() const override { return below_.native_handle(); }
+  int read_handle() const override { return below_.read_handle(); }
+  int write_handle() const override { return below_.write_handle(); }
   Endpoint local() const override { return below_.local(); }
   Endpoint peer() const override { return below_.peer(); }
 
@@ -111,6 +114,9 @@ class TlsTransport final : public Transport {
   bool writer_wants_input_ ABSL_GUARDED_BY(mu_) = false;
   bool reader_sees_output_ ABSL_GUARDED_BY(mu_) = false;
   bool close_sent_ ABSL_GUARDED_BY(mu_) = false;
+  // TlsWire::sent() when each direction last looked.
+  uint64_t reader_saw_sent_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t writer_saw_sent_ ABSL_GUARDED_BY(mu_) = 0;
   Told reader_told_ ABSL_GUARDED_BY(mu_);
   Told writer_told_ ABSL_GUARDED_BY(mu_);
 };

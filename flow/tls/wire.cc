@@ -170,6 +170,7 @@ Attempt TlsWire::Push() {
     moved = true;
     below_holds_ = true;
     output_.begin += sent.n();
+    sent_ += sent.n();
   }
   if (sent.transferred() && below_holds_) {
     sent = below_->TryFlush();

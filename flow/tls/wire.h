@@ -4,10 +4,11 @@
 // alone knows the BIO: OpenSSL never sees a descriptor.
 //
 // Input is pulled from the flow below when OpenSSL asks for it, a few times in
-// a try at most. Output is held until Push() has sent it: the BIO always takes
-// a whole record, so that OpenSSL is never stuck in the middle of one, and
-// takes nothing more once kOutputSize is held, so that a peer which provokes
-// answers and reads none can't make this side grow.
+// a try at most. Output is held until Push() has sent it: the BIO has room
+// for all that a try of ours makes, so that OpenSSL is never stuck in the
+// middle of a record of the caller's, and takes nothing more once kOutputSize
+// is held, so that a peer which provokes answers and reads none can't make this
+// side grow.
 //
 // The memory is the thread's, lent for a try (Use); a flow keeps some only
 // while it holds bytes. An idle flow has none.
@@ -21,6 +22,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -82,6 +84,9 @@ class TlsWire {
   // Failed: this way is over; what was held is dropped, and the answer remains.
   Attempt Push();
 
+  // How many bytes have been sent so far, whoever pushed.
+  uint64_t sent() const { return sent_; }
+
   // The flow below's words for its failure, which is the last that input() or
   // Push() told.
   const absl::Status& words() const { return words_; }
@@ -112,6 +117,7 @@ class TlsWire {
   int pulls_left_ = 0;
   bool pulled_ = false;
   bool rationed_ = false;
+  uint64_t sent_ = 0;
   bool below_holds_ = false;  // TryWrite below has taken bytes since TryFlush
   Attempt input_ = Attempt::WouldBlock(Wait());
   bool input_over_ = false;  // input_ is its end

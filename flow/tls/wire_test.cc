@@ -211,6 +211,9 @@ TEST(NamesTest, NamesOfServersAreToldFromAddresses) {
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << name;
   }
+  EXPECT_THAT(
+      ParseServerName(absl::string_view("127.0.0.1\0.bank.test", 20)).status(),
+      StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 }  // namespace
