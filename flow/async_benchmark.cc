@@ -15,6 +15,7 @@
 // - Active/*: N flows with an exchange each: the cost of one must not grow.
 //   RawEpoll reads on a thread with epoll, without deadline or token.
 
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -66,6 +67,12 @@ double ProcStatus(const std::string& key) {
     if (words.size() > 1 && absl::SimpleAtod(words[1], &value)) return value;
   }
   return 0;
+}
+
+// KiB, without what an earlier run has freed.
+double Resident() {
+  malloc_trim(0);
+  return ProcStatus("VmRSS:");
 }
 
 template <typename T>
@@ -281,7 +288,7 @@ void IdleFlows(benchmark::State& state, bool on_pool) {
   CancelSource source;
   Limits limits = absl::Hours(1);
   limits.cancel = source.token();
-  const double before = ProcStatus("VmRSS:");
+  const double before = Resident();
   ThreadPool pool(2);
   InlineExecutor inline_executor;
   std::vector<std::unique_ptr<Echo>> echoes;
@@ -314,7 +321,7 @@ void EchoByte(int fd) {
 
 void IdleEpoll(benchmark::State& state) {
   const FarPeers peers(static_cast<size_t>(state.range(0)));
-  const double before = ProcStatus("VmRSS:");
+  const double before = Resident();
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   int stop[2];
   if (pipe(stop) != 0) Die("pipe");
@@ -349,7 +356,7 @@ BENCHMARK(IdleEpoll)
 
 void IdleThreads(benchmark::State& state) {
   const FarPeers peers(static_cast<size_t>(state.range(0)));
-  const double before = ProcStatus("VmRSS:");
+  const double before = Resident();
   std::vector<std::thread> threads;
   for (const int fd : peers.ours()) {
     threads.emplace_back([fd] {
