@@ -412,6 +412,8 @@ void ActiveEpoll(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   std::vector<int> near, far;
+  near.reserve(count + 1);
+  far.reserve(count + 1);
   for (size_t i = 0; i <= count; ++i) {  // the last is to stop the loop
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) Die("socketpair");
