@@ -7,9 +7,8 @@
 //   flow::AsyncContext context(pool);
 //   auto f = flow::AsyncDial("tcp:localhost:7", context);  // net/async_dial.h
 //
-// - Threads: one, the poller's, made by the constructor and named
-// "flow-poller".
-//   It waits for all parked operations (epoll, and one poll(2) over all where
+// - Threads: one, the poller's ("flow-poller"), made by the constructor. It
+//   waits for all parked operations (epoll, and one poll(2) over all where
 //   there is none), tries them again, and makes their futures ready.
 // - Shortage: where the system has no descriptor left for epoll or an eventfd
 //   (EMFILE) when the context is made, it works all the same, with poll(2) over
@@ -17,8 +16,7 @@
 // - Order: per flow and direction first in, first out; no flow can keep others
 //   waiting, since a turn is bounded.
 // - Destruction: operations that wait end with CANCELLED (a Write that is cut
-// in
-//   the middle seals its side); the destructor waits until their futures are
+//   in the middle seals its side); the destructor waits until their futures are
 //   ready, and for the poller's thread unless that is the calling one. The
 //   flows live on: their operations are then refused with FAILED_PRECONDITION,
 //   but for Close.

@@ -32,8 +32,8 @@ void AsyncHome::RunCallback(
                              std::move(callback)](absl::Status why) mutable {
     log->Contain([&] { std::move(callback)(std::move(why)); });
   };
-  // The executor is there for as long as something is under way; after that,
-  // and in a forked child, there is nobody left to run it but this thread.
+  // After the end of the context, and in a forked child, there is nobody left
+  // to run it but this thread.
   std::optional<Poller::Handing> handing;
   if (poller_->in_forked_child()) return std::move(task)(absl::OkStatus());
   if (!Poller::Handing::IsUnderWay(poller_.get())) {

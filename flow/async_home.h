@@ -43,8 +43,8 @@ class AsyncHome {
 
   // Why operations are refused; OK if they are not.
   absl::Status Refusal() const;
-  // Something begins, and keeps poller and executor until Poller::End, or a
-  // Handing, is over. Else why not.
+  // Something begins, and keeps the poller until Poller::End, or a Handing, is
+  // over. Else why not.
   absl::Status Begin() const;
 
   // Runs `callback` through the executor, with OK or with why it could not be

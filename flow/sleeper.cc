@@ -106,8 +106,9 @@ Wait Sleeper::Calmed(const Wait& wait, bool woken_by_fd, int allowed) {
   const int times = std::min(futile_ - allowed - 1, 2);
   Wait calm = wait;
   calm.fd = -1;
-  calm.until =
+  const MonoTime over =
       sys_->Now() + std::min(kFutileFirst * (1 << (3 * times)), kFutileMax);
+  calm.until = soon_ ? over : std::min(wait.until, over);
   return calm;
 }
 

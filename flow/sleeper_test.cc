@@ -504,6 +504,22 @@ TEST(SleeperTest, ADescriptorWhoseTriesMovedSomethingIsBelieved) {
   }
 }
 
+TEST(SleeperTest, APauseDoesNotOutlastTheTransportsInstant) {
+  FakeKernel kernel;
+  kernel.on_poll = [&](pollfd* fds, nfds_t count, int timeout_ms) {
+    if (count > 0 && fds[0].fd == kFd) return FakeKernel::Ready(fds, 0);
+    return kernel.SleepThrough(timeout_ms);
+  };
+  const Limits none;
+  Sleeper sleeper(&kernel, none, nullptr);
+  for (int i = 0; i < 8; ++i) {
+    Wait wait = kOnFd;
+    wait.until = kernel.In(absl::Milliseconds(20));
+    EXPECT_EQ(sleeper.Sleep(wait), Woke::kRetry);
+    EXPECT_LE(kernel.now, wait.until);
+  }
+}
+
 // P4 also for a transport that waits for an instant that has come, or nearly.
 TEST(SleeperTest, AnInstantThatHasComeIsNoSpin) {
   for (const absl::Duration in :

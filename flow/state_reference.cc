@@ -254,7 +254,7 @@ Expected ReferenceFlow::Resume(Person& person) {
   return out;
 }
 
-void ReferenceFlow::HandOver(Person& from) {
+Expected ReferenceFlow::HandOver(Person& from) {
   const Direction d = from.direction();
   const auto next =
       std::find_if(people.begin(), people.end(), [d](const Person& q) {
@@ -263,6 +263,7 @@ void ReferenceFlow::HandOver(Person& from) {
   from = Person{Person::kPinned, Role::kRead};
   next->where = Person::kAsleep;
   Called(d) = Linked(d) > 0;
+  return {};
 }
 
 Expected ReferenceFlow::TakeTurn(Person& person) {
@@ -324,8 +325,7 @@ Expected ReferenceFlow::Do(const Event& event) {
     case Event::kLeave:
       return Leave(event.person);
     case Event::kHandOver:
-      HandOver(p);
-      break;
+      return HandOver(p);
     case Event::kClearQueued:
       Called(p.direction()) = false;
       break;

@@ -186,7 +186,7 @@ class ReferenceFlow {
   Expected Enter(Role role);
   Expected EnterUnheld();
   Expected Resume(Person& person);
-  void HandOver(Person& from);
+  Expected HandOver(Person& from);
   Expected TakeTurn(Person& person);
   Expected Seal(Person& writer);
   Expected ShutdownDone(Person& person);
