@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,17 +24,21 @@ constexpr size_t kMaxThreads = 8;
 constexpr size_t kMaxSteps = 20'000;
 // Objects made by thread t are numbered from kIdsPerThread * (t + 1).
 constexpr int kIdsPerThread = 1'000'000;
+constexpr int kNoObject = -1;
+
+// Of each thread's clock.
+constexpr flow::MonoTime kBeginning = flow::MonoTime::FromNanos(1'000'000'000);
 
 // What a thread is about to do.
 struct Op {
   enum class Kind : uint8_t { kBegin, kAccess, kLock, kPoll };
 
   Kind kind = Kind::kBegin;
-  int object = -1;      // -1: none
+  int object = kNoObject;
   bool write = false;
-  bool kernel = false;  // it is, or may change, what poll sees
-  bool* held = nullptr;           // kLock
-  const pollfd* fds = nullptr;    // kPoll
+  bool kernel = false;          // it is, or may change, what poll sees
+  bool* held = nullptr;         // kLock
+  const pollfd* fds = nullptr;  // kPoll
   nfds_t count = 0;
   bool timed = false;
 
@@ -46,7 +52,8 @@ struct Op {
 // Whether the order of the two can make a difference.
 bool Dependent(const Op& a, const Op& b) {
   if (!a.write && !b.write) return false;
-  return (a.kernel && b.kernel) || (a.object >= 0 && a.object == b.object);
+  return (a.kernel && b.kernel) ||
+         (a.object != kNoObject && a.object == b.object);
 }
 
 bool Ready(const Op& op) {
@@ -95,23 +102,39 @@ struct Step {
 struct Worker {
   enum class State : uint8_t { kStopped, kRunning, kDone };
 
+  void Begin(const std::function<void()>* to_run) {
+    body = to_run;
+    state = State::kStopped;
+    pending = Op();
+    clock = {};
+    made = 0;
+    now = kBeginning;
+  }
+
   size_t index = 0;
-  State state = State::kStopped;
+  const std::function<void()>* body = nullptr;  // null: there is no more
+  State state = State::kDone;
   Op pending;
   VectorClock clock = {};
   int made = 0;  // objects
-  flow::MonoTime now = flow::MonoTime::FromNanos(1'000'000'000);
+  flow::MonoTime now;
   absl::CondVar chosen;
+  std::thread thread;
 };
 
 class Explorer;
 thread_local Worker* self = nullptr;
 Explorer* running = nullptr;  // the one Explore under way
+// Objects made by no worker's body: anew for each execution; for good.
 int made_outside = 0;
+thread_local bool warming_up = false;
+std::atomic<int> made_for_good{0};
 
 class Explorer {
  public:
-  explicit Explorer(const ExploreOptions& options) : options_(options) {}
+  explicit Explorer(const ExploreOptions& options)
+      : options_(options), chance_(options.seed) {}
+  ~Explorer();
 
   Explored Run(const std::function<Scenario()>& make);
 
@@ -123,10 +146,12 @@ class Explorer {
 
  private:
   void Execute(const Scenario& scenario) ABSL_LOCKS_EXCLUDED(mu_);
-  void Work(Worker* worker, const std::function<void()>& body);
+  void Work(Worker* worker) ABSL_LOCKS_EXCLUDED(mu_);
+  void Start(size_t count);
   // Lets the next thread go on, if there is one.
   void Choose() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   size_t ChooseAmong(Mask enabled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t Draw(Mask enabled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddNode(Mask enabled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Record(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next list of choices. False: there is none.
@@ -136,7 +161,10 @@ class Explorer {
 
   const ExploreOptions options_;
   Explored explored_;
+  std::mt19937 chance_;
   absl::Mutex mu_;
+  absl::CondVar all_done_;
+  bool over_ ABSL_GUARDED_BY(mu_) = true;  // an execution
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Node> nodes_ ABSL_GUARDED_BY(mu_);
   std::vector<Step> trace_ ABSL_GUARDED_BY(mu_);
@@ -162,9 +190,10 @@ Explored Explorer::Run(const std::function<Scenario()>& make) {
     explored_.redundant += redundant_ ? 1 : 0;
     explored_.steps += trace_.size();
     explored_.longest = std::max(explored_.longest, trace_.size());
-    explored_.complete = !Backtrack();
-    if (explored_.complete ||
-        explored_.executions == options_.max_executions) {
+    if (options_.sample != 0) {
+      if (explored_.executions == options_.sample) break;
+    } else if (!Backtrack()) {
+      explored_.complete = true;
       break;
     }
   }
@@ -172,40 +201,64 @@ Explored Explorer::Run(const std::function<Scenario()>& make) {
   return explored_;
 }
 
-void Explorer::Execute(const Scenario& scenario) {
-  {
-    absl::MutexLock lock(&mu_);
-    trace_.clear();
-    unlocks_.clear();
-    redundant_ = false;
-    free_steps_ = 0;
-    workers_.clear();
-    for (size_t i = 0; i < scenario.threads.size(); ++i) {
-      workers_.push_back(std::make_unique<Worker>());
-      workers_.back()->index = i;
-    }
-    Choose();
+void Explorer::Start(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+    workers_[i]->index = i;
   }
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < scenario.threads.size(); ++i) {
-    threads.emplace_back([this, i, &scenario] {
-      Work(workers_[i].get(), scenario.threads[i]);
+  for (const auto& worker : workers_) {
+    worker->thread = std::thread([this, &worker] {
+      warming_up = true;
+      if (options_.warm_up != nullptr) options_.warm_up();
+      warming_up = false;
+      Work(worker.get());
     });
   }
-  for (std::thread& thread : threads) thread.join();
 }
 
-void Explorer::Work(Worker* worker, const std::function<void()>& body) {
-  self = worker;
+Explorer::~Explorer() {
   {
     absl::MutexLock lock(&mu_);
-    while (worker->state != Worker::State::kRunning) worker->chosen.Wait(&mu_);
+    for (const auto& worker : workers_) {
+      worker->Begin(nullptr);
+      worker->state = Worker::State::kRunning;
+      worker->chosen.Signal();
+    }
   }
-  body();
-  self = nullptr;
+  for (const auto& worker : workers_) worker->thread.join();
+}
+
+void Explorer::Execute(const Scenario& scenario) {
+  if (workers_.empty()) Start(scenario.threads.size());
   absl::MutexLock lock(&mu_);
-  worker->state = Worker::State::kDone;
+  trace_.clear();
+  unlocks_.clear();
+  redundant_ = false;
+  free_steps_ = 0;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->Begin(&scenario.threads[i]);
+  }
+  over_ = false;
   Choose();
+  while (!over_) all_done_.Wait(&mu_);
+}
+
+void Explorer::Work(Worker* worker) {
+  for (;;) {
+    {
+      absl::MutexLock lock(&mu_);
+      while (worker->state != Worker::State::kRunning) {
+        worker->chosen.Wait(&mu_);
+      }
+      if (worker->body == nullptr) return;
+    }
+    self = worker;
+    (*worker->body)();
+    self = nullptr;
+    absl::MutexLock lock(&mu_);
+    worker->state = Worker::State::kDone;
+    Choose();
+  }
 }
 
 void Explorer::Stop(const Op& op) {
@@ -236,12 +289,18 @@ void Explorer::Choose() {
     all_done = false;
     if (Ready(worker->pending)) enabled |= Bit(worker->index);
   }
-  if (all_done) return;
+  if (all_done) {
+    over_ = true;
+    all_done_.Signal();
+    return;
+  }
   if (enabled == 0) Fail("no thread can go on: a wake-up was lost");
   if (trace_.size() + free_steps_ > kMaxSteps) Fail("it does not end");
   Worker& worker = *workers_[ChooseAmong(enabled)];
   last_ = worker.index;
-  if (redundant_) {
+  if (options_.sample != 0) {
+    trace_.push_back({worker.index, worker.pending, {}});
+  } else if (redundant_) {
     ++free_steps_;
   } else {
     Record(worker);
@@ -252,6 +311,7 @@ void Explorer::Choose() {
 }
 
 size_t Explorer::ChooseAmong(Mask enabled) {
+  if (options_.sample != 0) return Draw(enabled);
   if (!redundant_ && trace_.size() == nodes_.size()) AddNode(enabled);
   if (!redundant_) {
     const size_t chosen = nodes_[trace_.size()].chosen;
@@ -262,6 +322,16 @@ size_t Explorer::ChooseAmong(Mask enabled) {
   size_t next = last_;
   do {
     next = (next + 1) % workers_.size();
+  } while ((enabled & Bit(next)) == 0);
+  return next;
+}
+
+size_t Explorer::Draw(Mask enabled) {
+  // Bugs need few changes of threads, in the right places.
+  if ((enabled & Bit(last_)) != 0 && chance_() % 4 != 0) return last_;
+  size_t next = 0;
+  do {
+    next = chance_() % workers_.size();
   } while ((enabled & Bit(next)) == 0);
   return next;
 }
@@ -308,8 +378,7 @@ void Explorer::Record(Worker& worker) {
     seen |= Bit(step.thread);
     if (j < worker.clock[step.thread]) continue;  // it had to come first
     Node& node = nodes_[j];
-    node.backtrack |=
-        (node.enabled & Bit(me)) != 0 ? Bit(me) : node.enabled;
+    node.backtrack |= (node.enabled & Bit(me)) != 0 ? Bit(me) : node.enabled;
   }
   for (const Step& step : trace_) {
     if (Dependent(step.op, op)) Join(worker.clock, step.clock);
@@ -367,7 +436,8 @@ void StopBefore(const Op& op) {
 }  // namespace
 
 Stepped::Stepped()
-    : id_(self == nullptr
+    : id_(warming_up ? -2 - made_for_good++
+          : self == nullptr
               ? made_outside++
               : kIdsPerThread * (static_cast<int>(self->index) + 1) +
                     self->made++) {}
@@ -404,10 +474,10 @@ void Stepped::StepUnlock(bool* held) const {
   if (self != nullptr) running->Unlocked(id_);
 }
 
-void StepKernel() {
+void StepKernel(bool write) {
   Op op;
   op.kind = Op::Kind::kAccess;
-  op.write = true;
+  op.write = write;
   op.kernel = true;
   StopBefore(op);
 }
@@ -420,8 +490,7 @@ void Require(bool holds, absl::string_view what) {
 }
 
 flow::MonoTime InterleavedSyscalls::Now() {
-  return self == nullptr ? flow::MonoTime::FromNanos(1'000'000'000)
-                         : self->now;
+  return self == nullptr ? kBeginning : self->now;
 }
 
 int InterleavedSyscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {

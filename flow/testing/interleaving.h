@@ -19,8 +19,8 @@
 // Flanagan and Godefroid, "Dynamic partial-order reduction for model checking
 // software", POPL 2005).
 //
-// The memory is sequentially consistent: what weaker orders allow is ThreadSanitizer's
-// and the compiler's matter.
+// The memory is sequentially consistent: what weaker orders allow is
+// ThreadSanitizer's and the compiler's matter.
 //
 // Time does not pass by itself. A poll with a timeout that finds nothing ready
 // when its thread is chosen has timed out; since the thread could have been
@@ -31,7 +31,8 @@
 // process says so, prints the steps, and aborts. So it does if an execution
 // does not end.
 //
-// Guarantees: deterministic; one Explore at a time in a process.
+// Guarantees: deterministic (the sample, too); one Explore at a time in a
+// process.
 
 #ifndef FLOW_TESTING_INTERLEAVING_H_
 #define FLOW_TESTING_INTERLEAVING_H_
@@ -57,8 +58,14 @@ struct Scenario {
 };
 
 struct ExploreOptions {
-  // 0: all executions. Else it stops after so many, and `complete` is false.
-  uint64_t max_executions = 0;
+  // 0: every order. Else so many that are drawn by chance (with `seed`), for
+  // scenarios of which there are too many; `complete` is then false.
+  uint64_t sample = 0;
+  uint32_t seed = 1;
+
+  // Run once on each thread, which serves all executions: makes what is
+  // thread_local and shared.
+  std::function<void()> warm_up;
 };
 
 struct Explored {
@@ -82,9 +89,9 @@ class InterleavedSyscalls : public flow::Syscalls {
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override;
 };
 
-// Before an access to something that is no Stepped primitive, such as the far
-// end of a pipe: what poll may see.
-void StepKernel();
+// Before an access to something that is no Stepped primitive, such as a pipe:
+// to see, or (`write`) to change, what poll and other such accesses see.
+void StepKernel(bool write);
 
 // Unless `holds`: says `what`, prints the steps, and aborts.
 void Require(bool holds, absl::string_view what);

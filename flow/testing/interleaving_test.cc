@@ -18,8 +18,8 @@
 namespace flow_testing {
 namespace {
 
-// Two threads that each read and write back: the lost update is found, and so is
-// the one in which nothing is lost.
+// Two threads that each read and write back: the lost update is found, and so
+// is the one in which nothing is lost.
 TEST(Interleaving, FindsEveryOutcomeOfARace) {
   std::set<int> outcomes;
   const Explored explored = Explore([&outcomes] {
@@ -90,7 +90,7 @@ struct Bell {
     ::close(fds[1]);
   }
   void Ring() {
-    StepKernel();
+    StepKernel(/*write=*/true);
     Require(::write(fds[1], "x", 1) == 1, "can't ring");
   }
   bool Await(int timeout_ms) {
