@@ -45,8 +45,12 @@ Dialing::Result Dialing::Begin(absl::string_view text) {
   absl::StatusOr<Address> address = ParseAddress(text);
   if (!address.ok()) return address.status();
   address_ = *std::move(address);
-  if (address_.scheme == Address::Scheme::kTcp &&
-      address_.numeric_port() == 0) {
+  if (address_.listens() || (!address_.is_tcp() && !address_.is_unix())) {
+    return InvalidArgument(absl::StrCat(
+        "bad address \"", address_.ToString(),
+        "\": Dial connects to tcp:, unix: and unix-abstract: alone"));
+  }
+  if (address_.is_tcp() && address_.numeric_port() == 0) {
     return InvalidArgument(absl::StrCat("bad address \"", address_.ToString(),
                                         "\": nobody can listen on port 0"));
   }

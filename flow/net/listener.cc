@@ -67,6 +67,19 @@ BoundPath Identify(Syscalls* sys, const std::string& path) {
   return {path, made.st_dev, made.st_ino};
 }
 
+// What Dial is to be told.
+std::string AddressFor(const Address& listened, const Endpoint& local) {
+  if (listened.is_tcp()) return absl::StrCat("tcp:", local.ToString());
+  Address unix_address;
+  unix_address.scheme = listened.is_unix_abstract()
+                            ? Address::Scheme::kUnixAbstract
+                            : Address::Scheme::kUnix;
+  unix_address.scheme_name =
+      listened.is_unix_abstract() ? "unix-abstract" : "unix";
+  unix_address.path = listened.path;
+  return unix_address.ToString();
+}
+
 absl::StatusOr<Listening> ListenAt(Syscalls* sys, const SocketAddress& at,
                                    const std::string& path,
                                    const ListenOptions& options) {
@@ -101,13 +114,20 @@ absl::StatusOr<Listener> Listen(absl::string_view address,
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
   const absl::StatusOr<Address> parsed = ParseAddress(address);
   if (!parsed.ok()) return parsed.status();
+  if (!parsed->is_tcp() && !parsed->is_unix()) {
+    return InvalidArgument(absl::StrCat(
+        "bad address \"", parsed->ToString(),
+        "\": Listen listens on tcp:, unix: and unix-abstract: alone"));
+  }
+  // What makes a file.
+  const std::string path = parsed->is_unix_abstract() ? "" : parsed->path;
   const absl::StatusOr<std::vector<SocketAddress>> all =
       internal::ResolveToListen(sys, *parsed);
   if (!all.ok()) return all.status();
 
   std::vector<absl::Status> failures;
   for (const SocketAddress& at : *all) {
-    absl::StatusOr<Listening> made = ListenAt(sys, at, parsed->path, options);
+    absl::StatusOr<Listening> made = ListenAt(sys, at, path, options);
     if (!made.ok()) {
       failures.push_back(made.status());
       continue;
@@ -116,9 +136,7 @@ absl::StatusOr<Listener> Listen(absl::string_view address,
     facts->sys = sys;
     facts->local = LocalName(sys, made->fd.get());
     facts->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
-    facts->address = absl::StrCat(
-        at.family() == AF_UNIX ? "unix:" : "tcp:",
-        at.family() == AF_UNIX ? parsed->path : facts->local.ToString());
+    facts->address = AddressFor(*parsed, facts->local);
     Listener listener;
     listener.flow_ = Flow(std::make_unique<Acceptor>(
                               sys, std::move(made->fd), std::move(made->bound),
