@@ -121,6 +121,7 @@ ErrnoMeaning MeaningOf(int error) {
       return Side(Code::kInvalidArgument);
     case ENOENT:
     case ENOTDIR:
+    case ENODEV:  // SO_BINDTODEVICE: no such interface
       return Side(Code::kNotFound);
     case EOPNOTSUPP:
     case ENOSYS:
