@@ -134,6 +134,10 @@ struct Address {
   // Of a switch: not given counts as `otherwise`.
   bool IsOn(absl::string_view name, bool otherwise = false) const;
 
+  // Of a scheme that stands on TCP: what it stands on, that is HOST, PORT and
+  // the options of the socket as tcp:, or as tcp-listen: if it listens.
+  Address AsTcp() const;
+
   // The canonical form: printable ASCII.
   std::string ToString() const;
   template <typename Sink>
@@ -153,6 +157,11 @@ struct Address {
 // `text` is none of the above, nor of a scheme in `schemes` (null: none are
 // added). Opens nothing, looks up nothing.
 [[nodiscard]] absl::StatusOr<Address> ParseAddress(
+    absl::string_view text, const Schemes* schemes = nullptr);
+
+// The same for who is to listen in any case: "tcp:" is read as "tcp-listen:",
+// with the options of that, and so is every scheme that has such a twin.
+[[nodiscard]] absl::StatusOr<Address> ParseListenAddress(
     absl::string_view text, const Schemes* schemes = nullptr);
 
 }  // namespace flow

@@ -55,7 +55,9 @@ const Schemes& Added() {
   static const Schemes* const added = [] {
     auto* const schemes = new Schemes;
     Scheme tls = Dialled("tls");
-    tls.options = {{"ca"}, {"insecure", flow::OptionValue::kSwitch}};
+    tls.options = {{"ca"},
+                   {"insecure", flow::OptionValue::kSwitch},
+                   {"min", flow::OptionValue::kChoice, {"1.2", "1.3"}}};
     EXPECT_THAT(schemes->Add(tls), IsOk());
     Scheme mem = Dialled("mem");
     mem.target = Scheme::Target::kText;
@@ -174,6 +176,35 @@ TEST(AddressTest, OnlyListeningSchemesListen) {
   }
 }
 
+TEST(AddressTest, WhoListensMayLeaveListenOut) {
+  struct Case {
+    absl::string_view text, canonical;
+  };
+  for (const Case& c : {
+           Case{"tcp:h:0,v6only", "tcp-listen:h:0,v6only=yes"},
+           Case{"tcp-listen:h:0", "tcp-listen:h:0"},
+           Case{"unix:p,mode=0660", "unix-listen:p,mode=0660"},
+           Case{"unix-abstract:n", "unix-abstract-listen:n"},
+           Case{"tls:h:0", "tls-listen:h:0"},
+           Case{"stdio:", "stdio:"},
+       }) {
+    const absl::StatusOr<Address> a =
+        flow::ParseListenAddress(c.text, &Added());
+    ASSERT_THAT(a, IsOk()) << c.text;
+    EXPECT_EQ(a->ToString(), c.canonical);
+  }
+  EXPECT_THAT(flow::ParseListenAddress("tcp:h:0,bind=10.0.0.1"),
+              IsRefused("tcp-listen: has"));
+}
+
+TEST(AddressTest, WhatStandsOnTcpSaysOnWhich) {
+  EXPECT_EQ(
+      ParseAddress("tls:[::1]:7,nodelay=no,ca=x", &Added())->AsTcp().ToString(),
+      "tcp:[::1]:7,nodelay=no");
+  EXPECT_EQ(ParseAddress("tls-listen:h:0,v6only", &Added())->AsTcp().ToString(),
+            "tcp-listen:h:0,v6only=yes");
+}
+
 TEST(AddressTest, OptionsAreTyped) {
   const absl::StatusOr<Address> a = ParseAddress(
       "tcp:h:1,keepalive=60s,send-buffer=1k,linger=0,bind=[::1]:7,nodelay=no");
@@ -275,7 +306,8 @@ TEST(AddressTest, EverythingElseIsInvalidArgumentAndSaysWhatWasExpected) {
       {"-,own", "expected SCHEME"},
       {"pty:x", "nothing behind the colon"},
       {"exec:", "COMMAND is empty"},
-      {"exec:a,b", "unknown option \"b\"; exec: has none"},
+      {"exec:a,b", "unknown option \"b\"; exec: has pty"},
+      {"stdio:,b", "unknown option \"b\"; stdio: has none"},
       {"mem:", "TEXT is empty"},
   };
   for (const Case& c : kCases) {
@@ -302,7 +334,7 @@ TEST(AddressTest, WrongOptionsAreNamedWithThoseThatThereAre) {
       {"unix:/a,b", "unknown option \"b\""},
       {"unix-abstract-listen:n,mode=1", "unknown option \"mode\""},
       {"tls:h:1,Ca=x", "unknown option \"Ca\"; tls: has nodelay"},
-      {"tls:h:1,x", "interface, ca, insecure"},
+      {"tls:h:1,x", "interface, ca, insecure, min"},
       {"tcp:h:1,nodelay,nodelay=no", "doubled option \"nodelay\"; tcp: has"},
       {"file:p,read,read", "doubled option \"read\"; file: has read, write"},
       {"tcp:h:1,nodelay=maybe",
@@ -341,6 +373,7 @@ TEST(AddressTest, WrongOptionsAreNamedWithThoseThatThereAre) {
       {"tls:h:1,ca=", "not empty"},
       {"tls:h:1,ca=a%00", "NUL"},
       {"tls:h:1,ca", "needs a value"},
+      {"tls:h:1,min=1.1", "bad value \"1.1\"; expected 1.2 or 1.3"},
   };
   for (const Case& c : kCases) {
     EXPECT_THAT(ParseAddress(c.text, &Added()),

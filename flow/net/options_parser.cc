@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "flow/net/percent.h"
 #include "flow/status.h"
 
@@ -26,9 +27,9 @@ absl::Status BadValue(absl::string_view name, bool bare,
 }
 
 // The canonical form of `value`; nothing if it is none.
-std::optional<std::string> Canonical(OptionValue kind,
+std::optional<std::string> Canonical(const SchemeOption& option,
                                      absl::string_view value) {
-  switch (kind) {
+  switch (option.value) {
     case OptionValue::kSwitch: {
       const std::optional<bool> on = ParseYesNo(value);
       if (!on.has_value()) return std::nullopt;
@@ -45,18 +46,25 @@ std::optional<std::string> Canonical(OptionValue kind,
         return std::nullopt;
       }
       return std::string(value);
+    case OptionValue::kChoice:
+      for (const std::string& choice : option.choices) {
+        if (choice == value) return choice;
+      }
+      return std::nullopt;
   }
   return std::nullopt;
 }
 
-const char* ExpectedOf(OptionValue kind) {
-  switch (kind) {
+std::string ExpectedOf(const SchemeOption& option) {
+  switch (option.value) {
     case OptionValue::kSwitch:
       return "yes or no";
     case OptionValue::kMode:
       return "octal digits, from 0000 to 0777";
     case OptionValue::kText:
       return "a text, not empty, without a NUL byte";
+    case OptionValue::kChoice:
+      return absl::StrJoin(option.choices, " or ");
   }
   return "";
 }
@@ -129,9 +137,9 @@ absl::Status OptionsParser::TakeOwnOption(size_t index, bool bare,
   std::optional<std::string>& into = own_[index];
   if (into.has_value()) return BadName("doubled option", option.name);
   const bool lacks_value = bare && option.value != OptionValue::kSwitch;
-  if (!lacks_value) into = Canonical(option.value, value);
+  if (!lacks_value) into = Canonical(option, value);
   if (!into.has_value()) {
-    return BadValue(option.name, lacks_value, value, ExpectedOf(option.value));
+    return BadValue(option.name, lacks_value, value, ExpectedOf(option));
   }
   return absl::OkStatus();
 }

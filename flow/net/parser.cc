@@ -58,8 +58,8 @@ bool IsServiceName(absl::string_view port) {
 
 class Parser {
  public:
-  Parser(absl::string_view text, const Schemes* schemes)
-      : text_(text), schemes_(schemes) {}
+  Parser(absl::string_view text, const Schemes* schemes, bool to_listen)
+      : text_(text), schemes_(schemes), to_listen_(to_listen) {}
 
   absl::StatusOr<Address> Run();
 
@@ -82,6 +82,7 @@ class Parser {
 
   const absl::string_view text_;
   const Schemes* const schemes_;
+  const bool to_listen_;
   SchemeSpec spec_;
   Address address_;
 };
@@ -90,7 +91,11 @@ absl::StatusOr<Address> Parser::Run() {
   const absl::string_view text = text_ == "-" ? "stdio:" : text_;
   const size_t colon = text.find(':');
   const absl::string_view name = text.substr(0, std::min(colon, text.size()));
-  std::optional<SchemeSpec> spec = internal::FindScheme(name, schemes_);
+  std::optional<SchemeSpec> spec;
+  if (to_listen_) {
+    spec = internal::FindScheme(absl::StrCat(name, "-listen"), schemes_);
+  }
+  if (!spec.has_value()) spec = internal::FindScheme(name, schemes_);
   if (colon == absl::string_view::npos || !spec.has_value()) {
     return Bad(absl::StrCat(colon == absl::string_view::npos
                                 ? "expected SCHEME:..., or -"
@@ -242,7 +247,12 @@ absl::Status Parser::Fds(absl::string_view target) {
 
 absl::StatusOr<Address> ParseAddress(absl::string_view text,
                                      const Schemes* schemes) {
-  return Parser(text, schemes).Run();
+  return Parser(text, schemes, /*to_listen=*/false).Run();
+}
+
+absl::StatusOr<Address> ParseListenAddress(absl::string_view text,
+                                           const Schemes* schemes) {
+  return Parser(text, schemes, /*to_listen=*/true).Run();
 }
 
 }  // namespace flow

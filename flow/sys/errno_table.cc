@@ -121,7 +121,8 @@ ErrnoMeaning MeaningOf(int error) {
       return Side(Code::kInvalidArgument);
     case ENOENT:
     case ENOTDIR:
-    case ENODEV:  // SO_BINDTODEVICE: no such interface
+    case ENODEV:  // no such interface, or device
+    case ENXIO:
       return Side(Code::kNotFound);
     case EOPNOTSUPP:
     case ENOSYS:
