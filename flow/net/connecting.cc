@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd_kind.h"
+#include "flow/net/socket_setup.h"
 #include "flow/status.h"
 #include "flow/sys/errno_table.h"
 #include "flow/sys/mono_time.h"
@@ -31,13 +32,23 @@ std::string Where(const Endpoint& peer) {
 
 }  // namespace
 
-Connecting::Connecting(Syscalls* sys, const SocketAddress& to)
-    : sys_(sys), to_(to), where_(Where(to.name())), backoff_(kFirstBackoff) {}
+Connecting::Connecting(Syscalls* sys, const SocketAddress& to,
+                       const SocketOptions& options)
+    : sys_(sys),
+      to_(to),
+      options_(options),
+      where_(Where(to.name())),
+      backoff_(kFirstBackoff) {}
 
 Connecting::Result Connecting::Begin() {
   fd_ = UniqueFd(sys_->Socket(to_.family(), SOCK_STREAM | SOCK_NONBLOCK, 0),
                  sys_);
   if (!fd_.valid()) return ErrnoStatus(errno, "socket", where_);
+  if (absl::Status s = PrepareSocket(sys_, fd_.get(), to_.family(),
+                                     SocketRole::kDial, options_, where_);
+      !s.ok()) {
+    return s;
+  }
   return Try();
 }
 

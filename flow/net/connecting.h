@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "flow/endpoint.h"
 #include "flow/net/resolver.h"
+#include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/transport.h"
@@ -29,8 +30,9 @@ namespace internal {
 
 class Connecting {
  public:
-  // `to` outlives this.
-  Connecting(Syscalls* sys, const SocketAddress& to);
+  // `to` and `options` outlive this.
+  Connecting(Syscalls* sys, const SocketAddress& to,
+             const SocketOptions& options);
   Connecting(const Connecting&) = delete;
   Connecting& operator=(const Connecting&) = delete;
 
@@ -55,6 +57,7 @@ class Connecting {
 
   Syscalls* const sys_;
   const SocketAddress& to_;
+  const SocketOptions& options_;
   const std::string where_;
   Endpoint local_;
   UniqueFd fd_;

@@ -34,6 +34,7 @@
 #include "absl/time/time.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
+#include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
 
 namespace flow {
@@ -43,8 +44,9 @@ struct NetOptions {
   // the look-up of a name that a limit has cut (use one that is never
   // destroyed).
   Syscalls* sys = nullptr;
-  // TCP: small writes are sent at once (tcp(7), TCP_NODELAY).
-  bool tcp_nodelay = true;
+  // Set before it connects. What the address says wins. INVALID_ARGUMENT if an
+  // option is not for this kind of address (flow/net/socket_options.h).
+  SocketOptions socket;
   // How long one address of a name may be silent before the next is tried
   // beside it. At least 10 ms; absl::InfiniteDuration() tries the next only
   // when one has failed.

@@ -1,7 +1,5 @@
 #include "flow/net/dialing.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 #include "flow/fd/socket_flow.h"
 #include "flow/net/failures.h"
 #include "flow/net/interleave.h"
+#include "flow/net/socket_setup.h"
 #include "flow/status.h"
 
 namespace flow {
@@ -32,7 +31,8 @@ constexpr size_t kMostAtOnce = 16;
 
 Dialing::Dialing(const Limits& limits, const NetOptions& options)
     : sys_(options.sys != nullptr ? options.sys : Syscalls::Real()),
-      options_(options),
+      attempt_delay_(std::max(options.attempt_delay, kLeastDelay)),
+      options_(options.socket),
       limits_(limits),
       sleeper_(sys_, limits_, nullptr),
       sockets_(sys_) {}
@@ -41,10 +41,20 @@ Dialing::Result Dialing::Begin(absl::string_view text) {
   absl::StatusOr<Address> address = ParseAddress(text);
   if (!address.ok()) return address.status();
   address_ = *std::move(address);
-  if (address_.scheme == Address::Scheme::kTcp &&
-      address_.numeric_port() == 0) {
+  if (address_.listens() || (!address_.is_tcp() && !address_.is_unix())) {
+    return InvalidArgument(absl::StrCat(
+        "bad address \"", address_.ToString(),
+        "\": Dial connects to tcp:, unix: and unix-abstract: alone"));
+  }
+  if (address_.is_tcp() && address_.numeric_port() == 0) {
     return InvalidArgument(absl::StrCat("bad address \"", address_.ToString(),
                                         "\": nobody can listen on port 0"));
+  }
+  options_ = address_.socket.Over(options_);
+  if (absl::Status s = CheckFor(
+          SocketRole::kDial, address_.is_tcp() ? AF_INET : AF_UNIX, options_);
+      !s.ok()) {
+    return s;
   }
   sleeper_.Arm();
   if (const Woke passed = sleeper_.Check(); passed != Woke::kRetry) {
@@ -129,7 +139,7 @@ Dialing::Result Dialing::ResumeReady() {
 }
 
 Dialing::Result Dialing::BeginNext() {
-  auto next = std::make_unique<Connecting>(sys_, all_[begun_]);
+  auto next = std::make_unique<Connecting>(sys_, all_[begun_], options_);
   Connecting::Result tried = next->Begin();
   if (tried.has_value() && absl::IsResourceExhausted(tried->status()) &&
       !under_way_.empty()) {
@@ -139,7 +149,7 @@ Dialing::Result Dialing::BeginNext() {
   }
   sleeper_.SawProgress();
   if (++begun_ < all_.size()) {
-    next_begin_ = sys_->Now() + std::max(options_.attempt_delay, kLeastDelay);
+    next_begin_ = sys_->Now() + attempt_delay_;
   }
   under_way_.push_back(std::move(next));
   return Settle(under_way_.size() - 1, std::move(tried));
@@ -195,15 +205,9 @@ void Dialing::DropAll() {
 absl::StatusOr<Flow> Dialing::MakeFlow(UniqueFd fd, Endpoint local,
                                        const SocketAddress& to) const {
   FdNames names = {std::move(local), to.name()};
-  if (to.family() == AF_UNIX) {
-    return FlowOnSocket(sys_, std::move(fd), FdKind::kUnix, std::move(names));
-  }
-  const int on = 1;
-  // Fails only on a connection that is reset already, which a Read will tell.
-  if (options_.tcp_nodelay) {
-    sys_->Setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  }
-  return FlowOnSocket(sys_, std::move(fd), FdKind::kTcp, std::move(names));
+  return FlowOnSocket(sys_, std::move(fd),
+                      to.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp,
+                      std::move(names));
 }
 
 // Nothing is open by the time that somebody hears of it.

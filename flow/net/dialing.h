@@ -31,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "flow/endpoint.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
@@ -39,6 +40,7 @@
 #include "flow/net/dial.h"
 #include "flow/net/fd_group.h"
 #include "flow/net/resolver.h"
+#include "flow/net/socket_options.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/sys/mono_time.h"
@@ -79,7 +81,8 @@ class Dialing {
   absl::Status GiveUp(Woke woke, absl::string_view operation);
 
   Syscalls* const sys_;
-  const NetOptions options_;
+  const absl::Duration attempt_delay_;
+  SocketOptions options_;
   const Limits limits_;
   Sleeper sleeper_;
   Wait wait_;

@@ -14,6 +14,8 @@
 #include "flow/net/listener_facts.h"
 #include "flow/net/listening.h"
 #include "flow/net/resolver.h"
+#include "flow/net/socket_options.h"
+#include "flow/net/socket_setup.h"
 #include "flow/status.h"
 
 namespace flow {
@@ -26,25 +28,46 @@ using internal::FdKind;
 using internal::ListenerFacts;
 using internal::ListeningSocket;
 
-// An address, and all that it stands for.
+// An address, all that it stands for, and what is to be set on its sockets.
 struct Wanted {
   Address address;
   Addresses all;
+  SocketOptions options;
 };
 
+absl::StatusOr<Wanted> LookUp(Syscalls* sys, absl::string_view text,
+                              const SocketOptions& options) {
+  absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok()) return address.status();
+  if (!address->is_tcp() && !address->is_unix()) {
+    return InvalidArgument(absl::StrCat(
+        "bad address \"", address->ToString(),
+        "\": Listen listens on tcp:, unix: and unix-abstract: alone"));
+  }
+  SocketOptions both = address->socket.Over(options);
+  if (absl::Status s =
+          internal::CheckFor(internal::SocketRole::kListen,
+                             address->is_tcp() ? AF_INET : AF_UNIX, both);
+      !s.ok()) {
+    return s;
+  }
+  absl::StatusOr<Addresses> all = internal::ResolveToListen(sys, *address);
+  if (!all.ok()) return all.status();
+  return Wanted{*std::move(address), internal::Interleaved(*std::move(all)),
+                std::move(both)};
+}
+
 absl::StatusOr<std::vector<Wanted>> LookUpAll(
-    Syscalls* sys, absl::Span<const std::string> addresses) {
+    Syscalls* sys, absl::Span<const std::string> addresses,
+    const SocketOptions& options) {
   if (addresses.empty()) {
     return InvalidArgument("listen() refused: there is no address");
   }
   std::vector<Wanted> wanted;
   for (const std::string& text : addresses) {
-    absl::StatusOr<Address> address = ParseAddress(text);
-    if (!address.ok()) return address.status();
-    absl::StatusOr<Addresses> all = internal::ResolveToListen(sys, *address);
-    if (!all.ok()) return all.status();
-    wanted.push_back(
-        {*std::move(address), internal::Interleaved(*std::move(all))});
+    absl::StatusOr<Wanted> one = LookUp(sys, text, options);
+    if (!one.ok()) return one.status();
+    wanted.push_back(*std::move(one));
   }
   return wanted;
 }
@@ -57,14 +80,26 @@ bool AnyIsV4(const std::vector<Wanted>& wanted) {
   });
 }
 
+// What Dial is to be told.
+std::string AddressFor(const Address& listened, const Endpoint& local) {
+  if (listened.is_tcp()) return absl::StrCat("tcp:", local.ToString());
+  Address unix_address;
+  unix_address.scheme = listened.is_unix_abstract()
+                            ? Address::Scheme::kUnixAbstract
+                            : Address::Scheme::kUnix;
+  unix_address.scheme_name =
+      listened.is_unix_abstract() ? "unix-abstract" : "unix";
+  unix_address.path = listened.path;
+  return unix_address.ToString();
+}
+
 ListenerFacts::Place PlaceOf(const ListeningSocket& socket,
-                             const Address& address) {
+                             const Wanted& wanted) {
   ListenerFacts::Place place;
+  place.kind = wanted.address.is_tcp() ? FdKind::kTcp : FdKind::kUnix;
   place.local = socket.local();
-  const bool is_unix = address.scheme == Address::Scheme::kUnix;
-  place.kind = is_unix ? FdKind::kUnix : FdKind::kTcp;
-  place.address = is_unix ? absl::StrCat("unix:", address.path)
-                          : absl::StrCat("tcp:", place.local.ToString());
+  place.address = AddressFor(wanted.address, place.local);
+  place.options = wanted.options;
   return place;
 }
 
@@ -78,18 +113,22 @@ absl::StatusOr<Listener> Listen(absl::string_view address,
 absl::StatusOr<Listener> ListenAll(absl::Span<const std::string> addresses,
                                    const ListenOptions& options) {
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
-  const absl::StatusOr<std::vector<Wanted>> wanted = LookUpAll(sys, addresses);
+  absl::StatusOr<std::vector<Wanted>> wanted =
+      LookUpAll(sys, addresses, options.socket);
   if (!wanted.ok()) return wanted.status();
   const bool beside_v4 = AnyIsV4(*wanted);
   auto facts = std::make_shared<ListenerFacts>();
   facts->sys = sys;
   std::vector<ListeningSocket> sockets;
-  for (const Wanted& one : *wanted) {
-    absl::StatusOr<std::vector<ListeningSocket>> made =
-        internal::ListenAtAll(sys, one.address, one.all, options, beside_v4);
+  for (Wanted& one : *wanted) {
+    if (beside_v4 && !one.options.v6only.has_value() && one.address.is_tcp()) {
+      one.options.v6only = true;
+    }
+    absl::StatusOr<std::vector<ListeningSocket>> made = internal::ListenAtAll(
+        sys, one.address, one.all, one.options, options.backlog);
     if (!made.ok()) return made.status();
     for (ListeningSocket& socket : *made) {
-      facts->places.push_back(PlaceOf(socket, one.address));
+      facts->places.push_back(PlaceOf(socket, one));
       sockets.push_back(std::move(socket));
     }
   }

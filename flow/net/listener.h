@@ -25,11 +25,14 @@
 // alone, so that both families may have one port; an IPv6 socket among its
 // own takes what the system says (sysctl net.ipv6.bindv6only).
 //
-// unix: the file is made by bind(2) with `unix_mode` less the umask, from its
-// first moment. A path that exists, whatever it is, is FAILED_PRECONDITION and
-// left alone, also if nobody listens there any more, unless `reclaim` says
-// otherwise. Close removes the file, unless something else is there by then; a
-// forked child never does.
+// unix: the file is made by bind(2) with `mode` (0600: who may write to it may
+// connect) less the umask, from its first moment. A path that exists, whatever
+// it is, is FAILED_PRECONDITION and left alone. With `reclaim` one that a
+// server has left behind is taken over: a socket that refuses connections
+// twice, 20 ms apart; never that of a live one (who sees a connection that goes
+// at once), nor what is no socket or can't be asked; and of two who do this at
+// once one wins. Close removes the file, unless something else is there by
+// then; a forked child never does. An abstract name has no file.
 //
 // Several sockets are asked by turns, so that a flood at one doesn't keep the
 // clients of another waiting.
@@ -41,8 +44,6 @@
 
 #ifndef FLOW_NET_LISTENER_H_
 #define FLOW_NET_LISTENER_H_
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -56,6 +57,7 @@
 #include "absl/types/span.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
+#include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
 
 namespace flow {
@@ -71,16 +73,11 @@ struct ListenOptions {
   // How many connections may wait to be accepted (listen(2)); the system cuts
   // it.
   int backlog = 4096;
-  // Accepted TCP flows have TCP_NODELAY (see flow/net/dial.h).
-  bool tcp_nodelay = true;
-  // Who may connect to a unix path: who may write to it. The owner alone.
-  mode_t unix_mode = 0600;
-  // A unix path that a server has left behind is taken over: a socket that
-  // refuses connections twice, 20 ms apart. Never that of a live one, nor what
-  // is no socket or can't be asked; and two who do this at once don't take each
-  // other's (flow/net/stale_path.h). A live server sees a connection that goes
-  // at once.
-  bool reclaim = false;
+  // Of the listening sockets, and of what is accepted from them. What the
+  // address says wins. INVALID_ARGUMENT if an option is not for a listener on
+  // this kind of address (the table of flow/net/socket_options.h): of several
+  // kinds, each has its own behind its address.
+  SocketOptions socket;
 };
 
 struct ListenerStats {
@@ -168,7 +165,8 @@ class Listener {
 
 // The same on several addresses at once:
 //
-//   flow::ListenAll({"tcp:0.0.0.0:80", "tcp:[::]:80", "unix:/run/app.sock"});
+//   flow::ListenAll({"tcp:0.0.0.0:80", "tcp:[::]:80",
+//                    "unix:/run/app.sock,mode=0660,reclaim"});
 //
 // All or none: if one of them can't be listened on, that is the answer.
 [[nodiscard]] absl::StatusOr<Listener> ListenAll(

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "flow/fd/socket_flow.h"
+#include "flow/net/socket_setup.h"
 #include "flow/sys/unique_fd.h"
 
 namespace flow {
@@ -23,6 +24,9 @@ absl::StatusOr<Flow> ListenerFacts::Accepted(const AcceptedRecord& record,
       Endpoint::FromSockaddr(reinterpret_cast<const sockaddr*>(&record.peer),
                              record.length)};
   if (place.kind == FdKind::kTcp) names.local = LocalName(sys, fd.get());
+  // Buffers, which the listener could be given: no reason to refuse a client.
+  PrepareAccepted(sys, fd.get(), record.peer.ss_family, place.options)
+      .IgnoreError();
   return FlowOnSocket(sys, std::move(fd), place.kind, std::move(names));
 }
 

@@ -19,6 +19,7 @@
 #include "flow/flow.h"
 #include "flow/net/acceptor.h"
 #include "flow/net/listener.h"
+#include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
 
 namespace flow {
@@ -45,6 +46,7 @@ struct ListenerFacts {
     FdKind kind = FdKind::kTcp;
     std::string address;  // as Dial would be told
     Endpoint local;
+    SocketOptions options;  // of what is accepted there
   };
   std::vector<Place> places;  // one for each of the acceptor's sockets
   std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();

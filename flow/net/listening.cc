@@ -1,7 +1,6 @@
 #include "flow/net/listening.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/net/failures.h"
+#include "flow/net/socket_setup.h"
 #include "flow/net/stale_path.h"
 #include "flow/status.h"
 #include "flow/sys/errno_table.h"
@@ -64,62 +64,31 @@ ListeningSocket::~ListeningSocket() {
 
 absl::StatusOr<ListeningSocket> ListeningSocket::Make(
     Syscalls* sys, const SocketAddress& at, absl::string_view path,
-    const ListenOptions& options, bool v6only) {
+    const SocketOptions& options, int backlog) {
   const Endpoint name = at.name();
   const std::string where = absl::StrCat(name.scheme(), " ", name.ToString());
   ListeningSocket made(
       sys,
       UniqueFd(sys->Socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK, 0), sys));
   if (!made.fd_.valid()) return ErrnoStatus(errno, "socket", where);
+  absl::Status done = PrepareSocket(sys, made.fd_.get(), at.family(),
+                                    SocketRole::kListen, options, where);
+  if (!done.ok()) return done;
   made.bound_.path = std::string(path);
-  if (absl::Status s = made.Prepare(options, at.family(), v6only, where);
-      !s.ok()) {
-    return s;
+  done = made.Bind(at, where);
+  if (options.reclaim.value_or(false) && !path.empty() &&
+      ErrnoOf(done) == EADDRINUSE) {
+    // Held until this socket listens: until then it looks stale itself.
+    StalePath stale(sys, at, made.bound_.path);
+    done = stale.Remove();
+    if (done.ok()) done = made.Bind(at, where);
+    if (done.ok()) done = made.Listen(backlog, where);
+  } else if (done.ok()) {
+    done = made.Listen(backlog, where);
   }
-  if (absl::Status s = made.BindAndListen(at, options, where); !s.ok()) {
-    return s;
-  }
+  if (!done.ok()) return done;
   made.local_ = LocalName(sys, made.fd_.get());
   return made;
-}
-
-// What has to be set before bind.
-absl::Status ListeningSocket::Prepare(const ListenOptions& options, int family,
-                                      bool v6only, absl::string_view where) {
-  if (family == AF_UNIX) {
-    // [run] Linux makes the file with the mode of the unbound socket's inode,
-    // so there is no moment in which it has another.
-    return sys_->Fchmod(fd_.get(), options.unix_mode) == 0
-               ? absl::OkStatus()
-               : ErrnoStatus(errno, "fchmod", where);
-  }
-  const auto turn_on = [&](int level, int name) {
-    const int on = 1;
-    return sys_->Setsockopt(fd_.get(), level, name, &on, sizeof(on)) == 0;
-  };
-  // [run] Accepted sockets inherit TCP_NODELAY: one call here saves one for
-  // each of them.
-  if (!turn_on(SOL_SOCKET, SO_REUSEADDR) ||
-      (v6only && family == AF_INET6 && !turn_on(IPPROTO_IPV6, IPV6_V6ONLY)) ||
-      (options.tcp_nodelay && !turn_on(IPPROTO_TCP, TCP_NODELAY))) {
-    return ErrnoStatus(errno, "setsockopt", where);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ListeningSocket::BindAndListen(const SocketAddress& at,
-                                            const ListenOptions& options,
-                                            absl::string_view where) {
-  absl::Status bound = Bind(at, where);
-  if (bound.ok() || !options.reclaim || bound_.path.empty() ||
-      ErrnoOf(bound) != EADDRINUSE) {
-    return bound.ok() ? Listen(options.backlog, where) : bound;
-  }
-  // Held until this socket listens: until then it looks stale itself.
-  StalePath stale(sys_, at, bound_.path);
-  bound = stale.Remove();
-  if (bound.ok()) bound = Bind(at, where);
-  return bound.ok() ? Listen(options.backlog, where) : bound;
 }
 
 absl::Status ListeningSocket::Bind(const SocketAddress& at,
@@ -176,7 +145,10 @@ namespace {
 // first is taken at another.
 std::optional<absl::StatusOr<std::vector<ListeningSocket>>> TryAll(
     Syscalls* sys, const Address& address, const Addresses& all,
-    const ListenOptions& options, bool beside_v4, bool last_go) {
+    const SocketOptions& options, int backlog, bool last_go) {
+  // What makes a file.
+  const std::string path =
+      address.is_unix() && !address.is_unix_abstract() ? address.path : "";
   std::vector<ListeningSocket> made;
   std::vector<absl::Status> lacking;
   uint16_t chosen = 0;
@@ -185,7 +157,7 @@ std::optional<absl::StatusOr<std::vector<ListeningSocket>>> TryAll(
     const SocketAddress at =
         any_port && chosen != 0 ? WithPort(each, chosen) : each;
     absl::StatusOr<ListeningSocket> one =
-        ListeningSocket::Make(sys, at, address.path, options, beside_v4);
+        ListeningSocket::Make(sys, at, path, options, backlog);
     if (one.ok()) {
       if (any_port) chosen = one->local().port();
       made.push_back(*std::move(one));
@@ -208,9 +180,9 @@ std::optional<absl::StatusOr<std::vector<ListeningSocket>>> TryAll(
 
 absl::StatusOr<std::vector<ListeningSocket>> ListenAtAll(
     Syscalls* sys, const Address& address, const Addresses& all,
-    const ListenOptions& options, bool beside_v4) {
+    const SocketOptions& options, int backlog) {
   for (int i = 1;; ++i) {
-    auto made = TryAll(sys, address, all, options, beside_v4, i == kPorts);
+    auto made = TryAll(sys, address, all, options, backlog, i == kPorts);
     if (made.has_value()) return *std::move(made);
   }
 }

@@ -21,8 +21,8 @@
 #include "absl/strings/string_view.h"
 #include "flow/endpoint.h"
 #include "flow/net/address.h"
-#include "flow/net/listener.h"
 #include "flow/net/resolver.h"
+#include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 
@@ -39,13 +39,12 @@ struct BoundPath {
 
 class ListeningSocket {
  public:
-  // Listens at `at`, which `path` is the file of if it has one. `v6only`: an
-  // IPv6 socket is to leave IPv4 to another one.
+  // Listens at `at`, which `path` is the file of if it has one.
   static absl::StatusOr<ListeningSocket> Make(Syscalls* sys,
                                               const SocketAddress& at,
                                               absl::string_view path,
-                                              const ListenOptions& options,
-                                              bool v6only);
+                                              const SocketOptions& options,
+                                              int backlog);
 
   ListeningSocket(ListeningSocket&& other) noexcept
       : sys_(other.sys_),
@@ -68,13 +67,8 @@ class ListeningSocket {
  private:
   ListeningSocket(Syscalls* sys, UniqueFd fd) : sys_(sys), fd_(std::move(fd)) {}
 
-  absl::Status Prepare(const ListenOptions& options, int family, bool v6only,
-                       absl::string_view where);
   absl::Status Bind(const SocketAddress& at, absl::string_view where);
   absl::Status Listen(int backlog, absl::string_view where);
-  absl::Status BindAndListen(const SocketAddress& at,
-                             const ListenOptions& options,
-                             absl::string_view where);
   void RemovePath();
 
   Syscalls* sys_;
@@ -85,11 +79,10 @@ class ListeningSocket {
 
 // Listens at everything that `address` stands for, on one port if it has
 // several and port 0. Addresses of a family that this machine doesn't have are
-// passed over as long as there is another. `beside_v4`: IPv4 is listened on
-// elsewhere.
+// passed over as long as there is another.
 absl::StatusOr<std::vector<ListeningSocket>> ListenAtAll(
     Syscalls* sys, const Address& address, const Addresses& all,
-    const ListenOptions& options, bool beside_v4);
+    const SocketOptions& options, int backlog);
 
 }  // namespace internal
 }  // namespace flow
