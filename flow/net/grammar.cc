@@ -58,7 +58,7 @@ std::vector<SchemeSpec> MakeBuiltIn() {
       {S::kStdio, "stdio", T::kNone, "", {}, {}},
       {S::kPty, "pty", T::kNone, "", {}, {{"raw", on}}},
       {S::kExec, "exec", T::kText, "COMMAND", {}, {{"pty", on}}},
-      {S::kActivate, "activate", T::kMaybeEmpty, "NAME", {}, {}},
+      {S::kActivate, "activate", T::kText, "NAME", {}, {}},
   };
 }
 

@@ -73,8 +73,9 @@ absl::StatusOr<Flow> Open(const Address& address, const Limits& limits,
       return Stdio(fd_options);
     }
     case S::kPty:
+      return internal::OpenTerminal(address, sys);
     case S::kExec:
-      return absl::UnimplementedError("not yet");
+      return internal::OpenCommand(address, sys);
     case S::kOther: {
       const Scheme* const scheme = AddedScheme(address, options);
       if (scheme == nullptr) return NotPassed(address);

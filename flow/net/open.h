@@ -22,15 +22,18 @@
 //
 // What each scheme gives, beside Dial and Listen:
 // - fd: borrows, or owns, as Borrow and Adopt do (flow/fd/fd.h).
-// - file: is never waited for when it is opened: a FIFO that nobody reads is
-//   UNAVAILABLE to a writer. It never becomes the controlling terminal. Regular
-//   files are read and written by plain calls (P3 does not hold for them).
+// - file: a FIFO that nobody reads yet is waited for by who writes to it,
+// within
+//   the limits; reading one waits in Read. Regular files are read and written
+//   by plain calls (P3 does not hold for them). No file becomes the controlling
+//   terminal.
 // - stdio: borrows standard input and output.
 // - pty: gives the master; Flow::peer() names the other side, "pty /dev/pts/5",
-//   for whoever is to open it.
-// - exec: gives one flow to the command's standard input and output. Closing it
-//   leaves the command to find that its input has ended; its exit status is
-//   nobody's (use Spawn of flow/net/subprocess.h to know it).
+//   for whoever is to open it. Reads wait until then; Eof is when the last who
+//   had it open has closed it.
+// - exec: gives one flow to the command's standard input and output (SpawnFlow,
+//   flow/net/subprocess.h). Closing it leaves the command to find that its
+//   input has ended; its exit status is nobody's (Spawn tells it).
 // - activate: takes over sockets that the program was started with
 //   (flow/net/activation.h), so it works once for each name.
 //

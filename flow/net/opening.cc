@@ -2,14 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <termios.h>
 
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "flow/endpoint.h"
 #include "flow/fd/fd.h"
 #include "flow/net/option_text.h"
+#include "flow/net/pty.h"
+#include "flow/net/subprocess.h"
 #include "flow/sleeper.h"
 #include "flow/status.h"
 #include "flow/sys/unique_fd.h"
@@ -87,6 +93,46 @@ absl::StatusOr<Flow> OpenFile(const Address& address, const Limits& limits,
       return LimitStatus(woke, "open", address.ToString(), 0);
     }
   }
+}
+
+absl::StatusOr<Flow> OpenTerminal(const Address& address, Syscalls* sys) {
+  UniqueFd master(sys->Open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0),
+                  sys);
+  if (!master.valid()) return ErrnoStatus(errno, "open", "/dev/ptmx");
+  if (sys->PtyUnlock(master.get()) != 0) {
+    return ErrnoStatus(errno, "ioctl(TIOCSPTLCK)", address.ToString());
+  }
+  // [run] Through the master. The other side is not opened here: who closes it
+  // as the last gives the master its Eof, and that is to be whoever uses it.
+  // Until it is opened for the first time reads wait, and what is written
+  // stays.
+  if (address.IsOn("raw", true)) {
+    termios mode;
+    if (sys->Tcgetattr(master.get(), &mode) != 0) {
+      return ErrnoStatus(errno, "tcgetattr", address.ToString());
+    }
+    cfmakeraw(&mode);
+    if (sys->Tcsetattr(master.get(), TCSANOW, &mode) != 0) {
+      return ErrnoStatus(errno, "tcsetattr", address.ToString());
+    }
+  }
+  FdOptions options = Options(sys);
+  const int number = sys->PtyNumber(master.get());
+  if (number >= 0) {
+    options.local = Endpoint::Named("pty master");
+    options.peer = Endpoint::Named(absl::StrCat("pty /dev/pts/", number));
+  }
+  return Adopt(std::move(master), options);
+}
+
+absl::StatusOr<Flow> OpenCommand(const Address& address, Syscalls* sys) {
+  const std::vector<std::string> argv = {"/bin/sh", "-c", address.path};
+  SpawnOptions options;
+  options.sys = sys;
+  if (!address.IsOn("pty")) return SpawnFlow(argv, options);
+  absl::StatusOr<Subprocess> process = SpawnOnPty(argv, {}, options);
+  if (!process.ok()) return process.status();
+  return IntoFlow(*std::move(process));
 }
 
 }  // namespace internal

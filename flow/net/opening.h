@@ -18,6 +18,8 @@ namespace internal {
 absl::StatusOr<Flow> OpenFds(const Address& address, Syscalls* sys);
 absl::StatusOr<Flow> OpenFile(const Address& address, const Limits& limits,
                               Syscalls* sys);
+absl::StatusOr<Flow> OpenTerminal(const Address& address, Syscalls* sys);
+absl::StatusOr<Flow> OpenCommand(const Address& address, Syscalls* sys);
 
 }  // namespace internal
 }  // namespace flow

@@ -136,7 +136,6 @@ absl::Status Parser::Target(absl::string_view target) {
     case TargetKind::kUnixPath:
     case TargetKind::kAbstractName:
     case TargetKind::kText:
-    case TargetKind::kMaybeEmpty:
       return Bytes(target);
   }
   return absl::InternalError("a target of no kind");
@@ -198,7 +197,7 @@ absl::Status Parser::Bytes(absl::string_view target) {
                             " must be followed by two hex digits; a percent "
                             "sign is written %25"));
   }
-  if (path->empty() && spec_.target != TargetKind::kMaybeEmpty) {
+  if (path->empty()) {
     return Expected(absl::StrCat(spec_.shape, " is empty"));
   }
   const bool abstract = spec_.target == TargetKind::kAbstractName;
