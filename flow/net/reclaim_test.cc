@@ -39,7 +39,6 @@ namespace {
 
 using absl::StatusCode;
 using flow::Dial;
-using flow::Flow;
 using flow::Listen;
 using flow::Listener;
 using flow::ListenOptions;
