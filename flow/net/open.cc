@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "flow/fd/fd.h"
+#include "flow/net/activation.h"
 #include "flow/net/opening.h"
 #include "flow/status.h"
 #include "flow/sys/syscalls.h"
@@ -43,10 +44,17 @@ absl::StatusOr<OpenedListener> ListenOn(const Address& address,
   absl::StatusOr<Listener> listener =
       Listen(address.ToString(), options.listen);
   if (!listener.ok()) return listener.status();
-  OpenedListener opened;
-  opened.listener = *std::move(listener);
-  opened.upgrade = std::move(upgrade);
-  return opened;
+  return OpenedListener{*std::move(listener), std::move(upgrade)};
+}
+
+absl::StatusOr<OpenedListener> Activate(const Address& address,
+                                        const OpenOptions& options) {
+  ActivationOptions activation;
+  activation.sys = options.listen.sys;
+  absl::StatusOr<Listener> listener =
+      ListenerFromEnvironment(address.path, activation);
+  if (!listener.ok()) return listener.status();
+  return OpenedListener{*std::move(listener), HandThrough};
 }
 
 }  // namespace
@@ -108,7 +116,7 @@ absl::StatusOr<OpenedListener> OpenListener(absl::string_view address,
     case S::kUnixAbstractListen:
       return ListenOn(*parsed, options, HandThrough);
     case S::kActivate:
-      return absl::UnimplementedError("not yet");
+      return Activate(*parsed, options);
     case S::kOther: {
       if (!parsed->listens()) break;
       const Scheme* const scheme = AddedScheme(*parsed, options);

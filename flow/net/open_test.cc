@@ -307,7 +307,7 @@ TEST(OpenTest, WhatListensIsNotOpenedAndWhatDoesNotIsNotListenedOn) {
 }
 
 TEST(OpenTest, NothingThatWasNotPassedIsActivated) {
-  EXPECT_FALSE(OpenListener("activate:web").ok());
+  EXPECT_THAT(OpenListener("activate:web"), StatusIs(StatusCode::kNotFound));
 }
 
 // Schemes of a program's own.
