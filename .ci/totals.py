@@ -3,7 +3,8 @@
 
 Prints what failed and why, and adds a line "passed failed" to COUNTS. A test case
 counts once; a target that does not build, times out or dies counts as a failure. A
-skipped case is a failure too, unless its message begins with "kernel lacks".
+skipped case is a failure too, unless its message begins with "kernel lacks", or
+with "kernel forbids" (network namespaces, in many containers).
 
 Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS
 """
@@ -22,6 +23,10 @@ def events(path):
     with open(path, encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
+
+
+# The ways in which the reason for a case that can't be run here begins.
+REASONS = ("kernel lacks", "kernel forbids")
 
 
 class Totals:
@@ -44,7 +49,7 @@ class Totals:
             # GoogleTest puts the place on a line before the message.
             message = (skipped.get("message") or skipped.text or "") if skipped is not None else ""
             lines = [line.strip() for line in message.splitlines() if line.strip()]
-            reason = next((line for line in lines if line.startswith("kernel lacks")), None)
+            reason = next((line for line in lines if line.startswith(REASONS)), None)
             if reason:
                 self.lacking[f"{name}: {reason}"] += 1
             else:

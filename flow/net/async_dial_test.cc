@@ -19,6 +19,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "flow/async_context.h"
 #include "flow/async_flow.h"
@@ -241,8 +243,9 @@ TEST(AsyncDialTest, ADeadFirstAddressDoesNotHideAGoodSecond) {  // L.74
   EXPECT_EQ(f->peer().port(), listener->port());
 }
 
-// A first address that swallows everything has its share of the time, no more.
-TEST(AsyncDialTest, ASilentFirstAddressDoesNotHideAGoodSecond) {
+// A first address that swallows everything costs the second 250 ms, and its
+// socket is gone once the dial is over.
+TEST(AsyncDialTest, ASilentFirstAddressDoesNotHideAGoodSecond) {  // L.74
   const BlackHole hole(AF_INET);
   absl::StatusOr<Listener> listener = flow::Listen("tcp:127.0.0.1:0");
   ASSERT_THAT(listener, IsOk());
@@ -250,11 +253,92 @@ TEST(AsyncDialTest, ASilentFirstAddressDoesNotHideAGoodSecond) {
   names.Add(hole.address());
   names.Add(listener->address());
   AsyncContext context;
-  Result f =
-      AsyncDial("tcp:server.test:echo", context, absl::Seconds(4), With(&names))
-          .get();
+  const int before = CountOpenFds();
+  const flow::MonoTime start = flow::MonoTime::Now();
+  Result f = AsyncDial("tcp:server.test:echo", context, {}, With(&names)).get();
   ASSERT_THAT(f, IsOk());
+  EXPECT_GE(flow::MonoTime::Now() - start, absl::Milliseconds(250));
   EXPECT_EQ(f->peer().port(), listener->port());
+  EXPECT_LE(CountOpenFds(), before + 2);  // the flow's; this thread's alarm
+}
+
+// The one that was asked first may answer while a second is under way, and a
+// third that fails hurries nobody out.
+TEST(AsyncDialTest, ALateAnswerWinsWhileOthersAreUnderWay) {
+  class Names : public FakeNames {
+   public:
+    int Connect(int fd, const sockaddr* address, socklen_t length) override {
+      const int result = Syscalls::Connect(fd, address, length);
+      const int error = errno;
+      if (++connects == 3) all_are_under_way.Notify();
+      errno = error;
+      return result;
+    }
+    std::atomic<int> connects{0};
+    absl::Notification all_are_under_way;
+  };
+  const BlackHole relents(AF_INET);
+  const BlackHole hole(AF_INET);
+  auto [bound, dead] = DeadAddress();
+  Names names;
+  names.Add(relents.address());
+  names.Add(hole.address());
+  names.Add(dead);
+  NetOptions options = With(&names);
+  options.attempt_delay = absl::Milliseconds(10);
+  AsyncContext context;
+  auto dial =
+      AsyncDial("tcp:server.test:1", context, absl::Seconds(30), options);
+  names.all_are_under_way.WaitForNotification();
+  // TCP asks a full listener again after a second.
+  for (int i = 0; i < 2; ++i) {
+    flow::UniqueFd(accept(relents.fd(), nullptr, nullptr)).reset();
+  }
+  Result f = dial.get();
+  ASSERT_THAT(f, IsOk());
+  EXPECT_EQ(absl::StrCat("tcp:", f->peer().ToString()), relents.address());
+}
+
+TEST(AsyncDialTest, SaysWhoHasNotAnsweredAndWhoHasFailed) {
+  const BlackHole hole(AF_INET);
+  auto [bound, dead] = DeadAddress();
+  FakeNames names;
+  names.Add(dead);
+  names.Add(hole.address());
+  AsyncContext context;
+  EXPECT_THAT(AsyncDial("tcp:server.test:1", context, absl::Milliseconds(100),
+                        With(&names))
+                  .get(),
+              StatusIs(StatusCode::kDeadlineExceeded,
+                       AllOf(HasSubstr("server.test"), HasSubstr("refused"),
+                             HasSubstr(dead.substr(4)),
+                             HasSubstr("no answer from tcp " +
+                                       hole.address().substr(4)))));
+}
+
+// Three sockets under way: more than an operation may wait for by itself.
+TEST(AsyncDialTest, AStallBeginsTheNextAndATokenEndsThemAll) {
+  const BlackHole one(AF_INET);
+  const BlackHole two(AF_INET);
+  const BlackHole three(AF_INET);
+  FakeNames names;
+  for (const BlackHole* hole : {&one, &two, &three}) names.Add(hole->address());
+  AsyncContext context;
+  const int before = CountOpenFds();
+  Limits stalls;
+  stalls.stall_timeout = absl::Milliseconds(20);
+  EXPECT_THAT(
+      AsyncDial("tcp:server.test:1", context, stalls, With(&names)).get(),
+      StatusIs(StatusCode::kDeadlineExceeded,
+               AllOf(HasSubstr("stall_timeout"),
+                     HasSubstr(three.address().substr(4)))));
+  CancelSource stop;
+  auto cut =
+      AsyncDial("tcp:server.test:1", context, stop.token(), With(&names));
+  EXPECT_FALSE(IsReady(cut));
+  stop.Cancel();
+  EXPECT_THAT(cut.get(), IsKind(ErrorKind::kCancelled));
+  EXPECT_LE(CountOpenFds(), before + 1);
 }
 
 // P3: a resolver that is stuck holds neither the caller nor the poller.
@@ -296,6 +380,34 @@ TEST(AsyncDialTest, ADescriptorLeavesThePollerBeforeItIsClosed) {
   EXPECT_THAT(cut.get(), IsKind(ErrorKind::kCancelled));
   EXPECT_THAT(late.get(), IsKind(ErrorKind::kDeadline));
   EXPECT_EQ(watchman.closed(), 2);
+}
+
+// The same of several sockets, and of the descriptor that stands for them.
+TEST(AsyncDialTest, SeveralDescriptorsLeaveTheirSetsBeforeTheyAreClosed) {
+  class Kernel : public TestKernel {
+   public:
+    int GetAddrInfo(const char* node, const char* service,
+                    const addrinfo* hints, addrinfo** result) override {
+      return names.GetAddrInfo(node, service, hints, result);
+    }
+    void FreeAddrInfo(addrinfo* result) override { names.FreeAddrInfo(result); }
+    FakeNames names;
+  };
+  Kernel kernel;
+  Watchman watchman(kernel);
+  flow::InlineExecutor executor;
+  AsyncContext context(executor, &kernel);
+  const BlackHole one(AF_INET);
+  const BlackHole two(AF_INET);
+  kernel.names.Add(one.address());
+  kernel.names.Add(two.address());
+  NetOptions options = With(&kernel);
+  options.attempt_delay = absl::Milliseconds(10);
+  EXPECT_THAT(
+      AsyncDial("tcp:server.test:1", context, absl::Milliseconds(100), options)
+          .get(),
+      IsKind(ErrorKind::kDeadline));
+  EXPECT_EQ(watchman.closed(), 3);
 }
 
 // ------------------------------------------------- contexts, futures,

@@ -145,6 +145,38 @@ TEST(AsyncListenerTest, LimitsEndAnAcceptAndTheListenerGoesOn) {  // H.46
   EXPECT_THAT(last.get(), IsOk());
 }
 
+// Several sockets: each wakes who waits, in the order in which they came.
+TEST(AsyncListenerTest, AcceptsFromSeveralAddresses) {
+  ShortTempDir dir;
+  AsyncContext context;
+  absl::StatusOr<Listener> blocking = flow::ListenAll(
+      {"tcp:127.0.0.1:0", "tcp:127.0.0.1:0", "unix:" + dir.Path("s")});
+  ASSERT_THAT(blocking, IsOk());
+  const std::vector<std::string> addresses = blocking->addresses();
+  absl::StatusOr<AsyncListener> listener =
+      AsyncListener::From(*std::move(blocking), context);
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_EQ(listener->addresses(), addresses);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::future<Result>> accepts;
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      accepts.push_back(listener->Accept());
+    }
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      EXPECT_FALSE(IsReady(accepts[i]));
+      absl::StatusOr<Flow> client = Dial(addresses[i]);
+      ASSERT_THAT(client, IsOk());
+      Result server = accepts[i].get();
+      ASSERT_THAT(server, IsOk());
+      EXPECT_EQ(server->local(), client->peer());
+    }
+  }
+  auto last = listener->Accept();
+  EXPECT_THAT(listener->Close().get(), IsOk());
+  EXPECT_THAT(last.get(), StatusIs(StatusCode::kCancelled));
+  EXPECT_FALSE(Exists(dir.Path("s")));
+}
+
 TEST(AsyncListenerTest, CloseEndsEveryAccept) {  // L.73, D.20
   ShortTempDir dir;
   AsyncContext context;

@@ -21,6 +21,7 @@
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/net/listener.h"
 #include "flow/net/net_test_support.h"
+#include "flow/net/socket_options.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -200,6 +201,90 @@ TEST(DialTest, NeverConnectedToItself) {
   BindsFirst sys;
   EXPECT_THAT(Dial(address, {}, With(&sys)),
               StatusIs(StatusCode::kUnavailable, HasSubstr("to itself")));
+}
+
+// It has met itself, and is gone at once: the port's server can be started, and
+// the next try reaches it.
+TEST(DialTest, HavingMetItselfItTriesAgainAndLeavesThePortFree) {
+  class MeetsItselfOnce : public flow::Syscalls {
+   public:
+    int Connect(int fd, const sockaddr* address, socklen_t length) override {
+      if (first_fd < 0) {
+        first_fd = fd;
+        EXPECT_EQ(bind(fd, address, length), 0);
+      } else if (sockets == 2 && !server.valid()) {
+        // Without SO_REUSEADDR, which TIME_WAIT would be in the way of.
+        server = flow::UniqueFd(socket(AF_INET, SOCK_STREAM, 0));
+        EXPECT_EQ(bind(server.get(), address, length), 0);
+        EXPECT_EQ(listen(server.get(), 1), 0);
+      }
+      return Syscalls::Connect(fd, address, length);
+    }
+    int Socket(int domain, int type, int protocol) override {
+      ++sockets;
+      return Syscalls::Socket(domain, type, protocol);
+    }
+    int first_fd = -1;
+    int sockets = 0;
+    flow::UniqueFd server;
+  };
+  std::string address;
+  {
+    auto [bound, dead] = DeadAddress();
+    address = dead;
+  }
+  MeetsItselfOnce sys;
+  absl::StatusOr<Flow> f = Dial(address, absl::Seconds(20), With(&sys));
+  ASSERT_THAT(f, IsOk());
+  EXPECT_EQ(sys.sockets, 2);
+  EXPECT_NE(f->local(), f->peer());
+}
+
+// What is behind the address wins over NetOptions::socket, and both over the
+// defaults.
+TEST(DialTest, OptionsAreSetAndThoseOfTheAddressWin) {
+  absl::StatusOr<Listener> listener = flow::Listen("tcp:127.0.0.1:0");
+  ASSERT_THAT(listener, IsOk());
+  NetOptions options;
+  options.socket.nodelay = false;
+  options.socket.keepalive = flow::Keepalive{true, absl::Seconds(60)};
+  options.socket.bind = flow::BindAddress{"127.0.0.2", 0};
+  absl::StatusOr<Flow> f =
+      Dial(listener->address() + ",nodelay=yes,keepalive=70s", {}, options);
+  ASSERT_THAT(f, IsOk());
+  const absl::StatusOr<flow::SocketOptions> set = flow::GetSocketOptions(*f);
+  ASSERT_THAT(set, IsOk());
+  EXPECT_EQ(set->nodelay, true);
+  EXPECT_EQ(set->keepalive->idle, absl::Seconds(70));
+  EXPECT_THAT(f->local().ToString(), HasSubstr("127.0.0.2:"));
+  absl::StatusOr<Flow> server = listener->Accept();
+  ASSERT_THAT(server, IsOk());
+  EXPECT_EQ(server->peer(), f->local());
+}
+
+TEST(DialTest, OptionsThatAreNotForItAreRefusedBeforeAnythingIsTried) {
+  NoSockets sys;
+  NetOptions options = With(&sys);
+  options.socket.mode = 0600;
+  EXPECT_THAT(Dial("tcp:127.0.0.1:1", {}, options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("mode")));
+  options = With(&sys);
+  options.socket.nodelay = true;
+  EXPECT_THAT(Dial("unix:/nowhere", {}, options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("nodelay")));
+  options = With(&sys);
+  options.socket.send_buffer = -1;
+  EXPECT_THAT(Dial("tcp:127.0.0.1:1", {}, options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("send-buffer")));
+  EXPECT_THAT(Dial("tcp-listen:127.0.0.1:1", {}, With(&sys)),
+              StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(DialTest, AnAddressThatIsNoneOfOursCantBeBoundTo) {
+  auto [bound, address] = DeadAddress();
+  EXPECT_THAT(
+      Dial(address + ",bind=192.0.2.1:0"),
+      StatusIs(StatusCode::kUnavailable, HasSubstr("bind=192.0.2.1:0")));
 }
 
 TEST(DialTest, FailureOfAnyCallLeavesNothingOpen) {  // P5

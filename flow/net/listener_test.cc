@@ -245,7 +245,7 @@ TEST(ListenerTest, PathHasItsModeFromTheStart) {  // R.117
   const mode_t before = umask(0);
   absl::StatusOr<Listener> mine = Listen("unix:" + dir.Path("mine"));
   ListenOptions options;
-  options.unix_mode = 0660;
+  options.socket.mode = 0660;
   absl::StatusOr<Listener> ours = Listen("unix:" + dir.Path("ours"), options);
   umask(before);
   ASSERT_THAT(mine, IsOk());

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <string>
@@ -60,10 +61,11 @@ class FakeNames : public flow::Syscalls {
   }
   void FreeAddrInfo(addrinfo* result) override { delete[] result; }
 
-  void Add(const std::string& tcp_address) {
+  // `host` is one of this machine, in host order.
+  void Add(const std::string& tcp_address, uint32_t host = INADDR_LOOPBACK) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(host);
     address.sin_port = htons(static_cast<uint16_t>(
         std::stoi(tcp_address.substr(tcp_address.rfind(':') + 1))));
     addresses.push_back(address);

@@ -135,14 +135,16 @@ int StartHelper(const std::shared_ptr<LookUp>& look_up) {
   return error;
 }
 
-SocketAddress UnixSocketAddress(const std::string& path) {
+// unix(7): a path has an end mark; an abstract name begins with a NUL, and ends
+// where `length` says.
+SocketAddress UnixSocketAddress(const std::string& name, bool abstract) {
   sockaddr_un un = {};
   un.sun_family = AF_UNIX;
-  // ParseAddress has let nothing longer through; the end mark is there already.
-  std::memcpy(un.sun_path, path.data(), path.size());
+  // ParseAddress has let nothing longer through; what is not written is NUL.
+  std::memcpy(un.sun_path + (abstract ? 1 : 0), name.data(), name.size());
   SocketAddress address;
   address.length =
-      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + 1);
   std::memcpy(&address.storage, &un, address.length);
   return address;
 }
@@ -154,8 +156,9 @@ Resolution::Resolution(Syscalls* sys, Address address, bool to_listen)
       look_up_(std::make_shared<LookUp>(sys, address_, to_listen)) {}
 
 std::optional<absl::StatusOr<Addresses>> Resolution::Begin() {
-  if (address_.scheme == Address::Scheme::kUnix) {
-    return Addresses{UnixSocketAddress(address_.path)};
+  if (address_.is_unix()) {
+    return Addresses{
+        UnixSocketAddress(address_.path, address_.is_unix_abstract())};
   }
   if (address_.numeric_port().has_value()) {
     Answer numeric = look_up_->Run(AI_NUMERICHOST | AI_NUMERICSERV);
