@@ -300,6 +300,13 @@ absl::Status Core::Close(bool abort) {
   return status;
 }
 
+void Core::AbortUnwaited() {
+  if (fork_generation_ != ForkGeneration()) return;
+  Pin();
+  StartClose(/*abort=*/true);
+  Unpin();
+}
+
 void Core::DropHandle() {
   if (fork_generation_ != ForkGeneration()) {
     // A forked child: threads that held locks or were inside do not exist here,

@@ -118,6 +118,8 @@ class Core {
   void set_fd_guard(FdGuard* guard) { fd_guard_ = guard; }
   // Transport::TryShutdown, with the guard told first.
   Attempt TryShutdown(ShutdownMode half);
+  // Abort without waiting, for destructors. In a forked child: nothing.
+  void AbortUnwaited();
   // The handle is gone: Close without waiting. The Core may be gone after it.
   void DropHandle();
   // Gives the transport away, unless a call is under way or a side has ended.
