@@ -118,6 +118,8 @@ class Core {
   void set_fd_guard(FdGuard* guard) { fd_guard_ = guard; }
   // Transport::TryShutdown, with the guard told first.
   Attempt TryShutdown(ShutdownMode half);
+  // Abort without waiting, for destructors. In a forked child: nothing.
+  void AbortUnwaited();
   // The handle is gone: Close without waiting. The Core may be gone after it.
   void DropHandle();
   // Gives the transport away, unless a call is under way or a side has ended.
@@ -146,7 +148,8 @@ class Core {
     return Handle(d == Direction::kRead ? &Transport::read_handle
                                         : &Transport::write_handle);
   }
-  // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
+  // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112"; of a layer "flow throttle
+  // over tcp 127.0.0.1:5432 -> ...".
   std::string Describe() const;
   // The payload of an error of `operation`: both ends, and the bytes done.
   ErrorDetail Detail(absl::string_view operation,
@@ -238,6 +241,7 @@ class Core {
 
   const Endpoint local_;
   const Endpoint peer_;
+  const std::unique_ptr<const std::string> layers_;  // null: none
   const MonoTime born_;
   const bool abort_is_visible_;
   const bool ends_are_visible_;

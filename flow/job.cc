@@ -104,6 +104,10 @@ Job::Then WriteSomeJob::Moved(Turn& turn, size_t n) {
   return Then::kOn;
 }
 
+Attempt FlushJob::Try(Core& core) { return core.transport().TryFlush(); }
+
+Job::Then FlushJob::Moved(Turn& /*turn*/, size_t /*n*/) { return Then::kDone; }
+
 Attempt ShutdownJob::Try(Core& core) {
   return flushed_ ? core.TryShutdown(ShutdownMode::kWrite)
                   : core.transport().TryFlush();

@@ -109,6 +109,13 @@ class WriteSomeJob final : public Job {
   size_t taken_ = 0;
 };
 
+// Only the flush: what the transport has taken and holds back.
+class FlushJob final : public Job {
+ public:
+  Attempt Try(Core& core) override;
+  Then Moved(Turn& turn, size_t n) override;
+};
+
 // Flushes, then tells the peer that no more will come.
 class ShutdownJob final : public Job {
  public:

@@ -108,6 +108,27 @@ absl::Status WriteCord(Core& core, const absl::Cord& cord,
   return RunLongWrite(call, pieces);
 }
 
+ABSL_ATTRIBUTE_NOINLINE absl::Status WriteResumable(Core& core, Pieces& pieces,
+                                                    uint64_t total,
+                                                    const Limits& limits,
+                                                    uint64_t& accepted) {
+  accepted = 0;
+  Call call(core, Role::kWrite, limits, kWrite, total);
+  if (!call.Begin()) return call.status();
+  iovec space[kMaxIovecs];
+  WriteJob job(pieces, absl::MakeSpan(space));
+  const bool done = call.Run(job);
+  accepted = call.turn().done();
+  return done ? absl::OkStatus() : call.status();
+}
+
+absl::Status FlushHeld(Core& core, const Limits& limits) {
+  Call call(core, Role::kWrite, limits, kWrite);
+  if (!call.Begin()) return call.status();
+  FlushJob job;
+  return call.Run(job) ? absl::OkStatus() : call.status();
+}
+
 absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
                                     const Limits& limits) {
   uint64_t total = 0;

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "flow/core.h"
 #include "flow/limits.h"
+#include "flow/pieces.h"
 #include "flow/turn.h"
 
 namespace flow {
@@ -37,6 +38,15 @@ absl::Status WriteCord(Core& core, const absl::Cord& cord,
                        const Limits& limits);
 absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
                                     const Limits& limits);
+
+// The same for who keeps the bytes and can go on in their middle
+// (flow/buffered/ writer.h): a limit seals nothing. `accepted` says how many of
+// the `total` bytes of `pieces`, more than 0, were taken; with an error all may
+// have been, and FlushHeld is then what is left to do.
+absl::Status WriteResumable(Core& core, Pieces& pieces, uint64_t total,
+                            const Limits& limits, uint64_t& accepted);
+// Waits until nothing is held back of what was written.
+absl::Status FlushHeld(Core& core, const Limits& limits);
 
 }  // namespace internal
 }  // namespace flow
