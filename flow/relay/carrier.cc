@@ -5,14 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "flow/status.h"
+#include "flow/fd/sigpipe.h"
 #include "flow/sys/errno_table.h"
-#include "flow/turn.h"
 
 namespace flow {
 namespace internal {
@@ -26,33 +22,6 @@ constexpr size_t kDefaultPipe = 1 << 20;
 // So many reads in a row that filled half of the buffer make a stream of it.
 constexpr int kFullReads = 2;
 
-// One end of a flow; nothing in `raw` if it can't be looked at now.
-struct Looked {
-  bool open = false;
-  RawEnd raw;
-};
-
-// With the direction held, since only so is the fd sure to stay.
-Looked LookAt(Core& core, Role role) {
-  Turn turn(core, role, "copy", 0);
-  Looked looked;
-  looked.open = turn.Enter() == Answer::kTry;
-  if (looked.open) {
-    looked.raw = role == Role::kRead ? core.transport().raw_read()
-                                     : core.transport().raw_write();
-  }
-  return looked;
-}
-
-absl::Status Impossible(CopyMethod wanted, const Core& src, const Core& dst,
-                        absl::string_view why) {
-  return MakeStatus(
-      absl::StatusCode::kUnimplemented,
-      absl::StrCat("copy by ", CopyMethodName(wanted), " refused: ", why,
-                   "; from ", src.Describe(), " to ", dst.Describe()),
-      {});
-}
-
 Attempt FailedOn(const RawEnd& end, int error) {
   return end.widest == ErrorScope::kDirection
              ? Attempt::Failed(error, ErrorScope::kDirection)
@@ -61,76 +30,12 @@ Attempt FailedOn(const RawEnd& end, int error) {
 
 }  // namespace
 
-bool IsRefusal(int error) {
-  switch (error) {
-    case EINVAL:
-    case ENOSYS:
-    case EOPNOTSUPP:
-    case EXDEV:
-    case EPERM:
-    case EACCES:
-    case EBADF:  // an append-only sink
-    case ESPIPE:
-    case ETXTBSY:
-    case EOVERFLOW:
-    case ENOMEM:
-    case ENOBUFS:
-    case EIO:
-    case EFBIG:
-      return true;
-    default:
-      return false;
-  }
-}
-
-absl::StatusOr<CopyPlan> PlanCopy(Core& src, Core& dst, CopyMethod wanted) {
-  CopyPlan plan;
-  if (wanted == CopyMethod::kBuffered) return plan;
-  const Looked in = LookAt(src, Role::kRead);
-  const Looked out = LookAt(dst, Role::kWrite);
-  if (!in.open || !out.open) return plan;  // the calls will say why
-  const bool plain = in.raw && out.raw;
-  const bool from_file = in.raw.kind == Kind::kFile;
-  const bool to_file = out.raw.kind == Kind::kFile;
-  plan.may_signal = plain && !to_file;
-  switch (wanted) {
-    case CopyMethod::kSplice:
-      if (!plain) {
-        return Impossible(wanted, src, dst,
-                          "it needs plain descriptors that never block");
-      }
-      plan.may_splice = plan.splice_now = true;
-      return plan;
-    case CopyMethod::kSendfile:
-      if (!from_file || !out.raw.is_socket()) {
-        return Impossible(wanted, src, dst, "it needs a file and a socket");
-      }
-      plan.direct = wanted;
-      return plan;
-    case CopyMethod::kCopyFileRange:
-      if (!from_file || !to_file) {
-        return Impossible(wanted, src, dst, "it needs two files");
-      }
-      plan.direct = wanted;
-      return plan;
-    case CopyMethod::kAuto:
-    case CopyMethod::kBuffered:
-      break;
-  }
-  if (from_file && out.raw.is_socket()) plan.direct = CopyMethod::kSendfile;
-  if (from_file && to_file) plan.direct = CopyMethod::kCopyFileRange;
-  plan.may_splice = plain && (in.raw.kind == Kind::kTcp ||
-                              in.raw.kind == Kind::kPipe);
-  plan.may_signal = plan.may_signal && (plan.may_splice ||
-                                        plan.direct != CopyMethod::kBuffered);
-  return plan;
-}
-
-Carrier::Carrier(const CopyPlan& plan, size_t buffer_size, bool frugal)
+Carrier::Carrier(const CopyPlan& plan, size_t buffer_size, bool parked)
     : plan_(plan),
       buffer_size_(buffer_size == 0 ? kDefaultBuffer : buffer_size),
       pipe_wanted_(buffer_size == 0 ? kDefaultPipe : buffer_size),
-      frugal_(frugal),
+      frugal_(parked),
+      guard_each_(parked && plan.may_signal),
       splicing_(plan.splice_now) {}
 
 char* Carrier::Memory() {
@@ -138,7 +43,8 @@ char* Carrier::Memory() {
   return memory_.get();
 }
 
-// ----------------------------------------------------------------------- taking
+// -----------------------------------------------------------------------
+// taking
 
 Attempt Carrier::Take(Core& src) {
   if (splicing_) {
@@ -210,7 +116,8 @@ bool Carrier::MakePipe(Syscalls* sys) {
   const int size = sys->Fcntl(fds[1], F_GETPIPE_SZ, 0);
   pipe_size_ = size < 0 ? 0 : static_cast<size_t>(size);
 #endif
-  const size_t least = plan_.splice_now ? 1 : std::min(pipe_wanted_, kDefaultBuffer);
+  const size_t least =
+      plan_.splice_now ? 1 : std::min(pipe_wanted_, kDefaultBuffer);
   return pipe_size_ >= least;
 }
 
@@ -223,7 +130,8 @@ void Carrier::StopSplicing() {
   pipe_out_.reset();
 }
 
-// ----------------------------------------------------------------------- giving
+// -----------------------------------------------------------------------
+// giving
 
 Attempt Carrier::Give(Core& dst) {
   if (piped_ > 0 && begin_ == end_) {
@@ -242,7 +150,12 @@ Attempt Carrier::Give(Core& dst) {
 std::optional<Attempt> Carrier::GiveBySplice(const RawEnd& out) {
   by_splice_ = true;
   for (;;) {
-    const ssize_t n = out.sys->Splice(pipe_out_.get(), out.fd, piped_);
+    ssize_t n = 0;
+    {
+      std::optional<SigpipeGuard> guard;
+      if (guard_each_) guard.emplace(out.sys);
+      n = out.sys->Splice(pipe_out_.get(), out.fd, piped_);
+    }
     if (static_cast<size_t>(n) != piped_) may_have_signalled_ = true;
     if (n > 0) return Attempt::Transferred(static_cast<size_t>(n));
     const int error = n == 0 ? EINVAL : errno;

@@ -17,10 +17,9 @@
 #include <memory>
 #include <optional>
 
-#include "absl/status/statusor.h"
 #include "flow/core.h"
+#include "flow/relay/copy_plan.h"
 #include "flow/relay/relay_options.h"
-#include "flow/state.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/transport.h"
@@ -31,27 +30,12 @@ namespace internal {
 inline constexpr size_t kDefaultBuffer = 64 << 10;
 inline constexpr size_t kMaxBuffer = 16 << 20;
 
-// What two flows can do with each other's bytes.
-struct CopyPlan {
-  bool may_splice = false;  // try, once it pays
-  bool splice_now = false;  // from the first byte on
-  // kSendfile or kCopyFileRange: see DirectJob. Else kBuffered.
-  CopyMethod direct = CopyMethod::kBuffered;
-  bool may_signal = false;  // its calls can raise SIGPIPE
-};
-
-// UNIMPLEMENTED if `wanted` can't be done between the two. A direction that
-// has ended, or is another's at this moment, is planned for as a layer is.
-absl::StatusOr<CopyPlan> PlanCopy(Core& src, Core& dst, CopyMethod wanted);
-
-// Whether `error` of splice or the like says that this is not the way, rather
-// than how the stream has ended.
-bool IsRefusal(int error);
-
 class Carrier {
  public:
-  // `frugal`: no memory is held while the source has nothing.
-  Carrier(const CopyPlan& plan, size_t buffer_size, bool frugal);
+  // `parked`: for the futures driver. No memory is held while the source has
+  // nothing, and each splice that can raise SIGPIPE is guarded by itself (else
+  // the caller does that for all).
+  Carrier(const CopyPlan& plan, size_t buffer_size, bool parked);
 
   // One try each, in the direction that is held. Took and Gave follow a try
   // that transferred.
@@ -82,12 +66,13 @@ class Carrier {
   const size_t buffer_size_;
   const size_t pipe_wanted_;
   const bool frugal_;
+  const bool guard_each_;
   bool splicing_;
   bool refused_ = false;    // never again
   bool by_splice_ = false;  // the last try
   bool may_have_signalled_ = false;
   CopyMethod method_ = CopyMethod::kBuffered;
-  int full_reads_ = 0;  // in a row
+  int full_reads_ = 0;       // in a row
   Syscalls* sys_ = nullptr;  // of the pipe
   UniqueFd pipe_out_;
   UniqueFd pipe_in_;

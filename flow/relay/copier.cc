@@ -22,7 +22,7 @@ Copier::Copier(Flow& src, Flow& dst, const Limits& limits, const CopyPlan& plan,
       limits_(limits),
       plan_(plan),
       movement_(movement),
-      carrier_(plan, buffer_size, /*frugal=*/false),
+      carrier_(plan, buffer_size, /*parked=*/false),
       watch_(src_),
       direct_(plan.direct) {
   // It is of the whole, not of each call: the IdleClock keeps it.

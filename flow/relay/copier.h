@@ -16,6 +16,7 @@
 #include "flow/limits.h"
 #include "flow/relay/carrier.h"
 #include "flow/relay/copy_jobs.h"
+#include "flow/relay/copy_plan.h"
 #include "flow/relay/movement.h"
 #include "flow/relay/relay_result.h"
 

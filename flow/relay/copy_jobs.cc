@@ -32,7 +32,8 @@ Job::Then TakeJob::Moved(Turn& turn, size_t n) {
   return Then::kDone;
 }
 
-// ------------------------------------------------------------------ SourceWatch
+// ------------------------------------------------------------------
+// SourceWatch
 
 SourceWatch::SourceWatch(Core& source)
     : source_(source),
@@ -54,8 +55,8 @@ bool SourceWatch::FoundReset(MonoTime now) {
   // An error that nobody has taken yet. (Both ends having finished shows a
   // hang-up alone, and there may be bytes to read.)
   pollfd look = {source_.transport().read_handle(), 0, 0};
-  const bool reset = source_.sys()->Poll(&look, 1, 0) > 0 &&
-                     (look.revents & POLLERR) != 0;
+  const bool reset =
+      source_.sys()->Poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
   source_.LeaveUnheld();
   return reset;
 }
@@ -84,8 +85,7 @@ Attempt GiveJob::Try(Core& core) {
   }
   Wait wait = a.wait();
   wait.until = std::min(wait.until, watch_.NextLook(now));
-  return a.progressed() ? Attempt::Progressed(wait)
-                        : Attempt::WouldBlock(wait);
+  return a.progressed() ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
 }
 
 Job::Then GiveJob::Moved(Turn& turn, size_t n) {
@@ -118,9 +118,9 @@ Attempt DirectJob::Try(Core& core) {
 Attempt DirectJob::Move(const RawEnd& in, const RawEnd& out) {
   const bool send = method_ == CopyMethod::kSendfile;
   for (;;) {
-    const ssize_t n =
-        send ? out.sys->Sendfile(in.fd, out.fd, kDirectChunk)
-             : out.sys->CopyFileRange(in.fd, out.fd, kDirectChunk);
+    const ssize_t n = send
+                          ? out.sys->Sendfile(in.fd, out.fd, kDirectChunk)
+                          : out.sys->CopyFileRange(in.fd, out.fd, kDirectChunk);
     if (n > 0) {
       // [run] Where the file ends, or the count, TCP may hold a part of a
       // segment back for 200 ms, as if more was to come.

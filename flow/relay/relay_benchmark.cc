@@ -90,7 +90,8 @@ double ThreadCpu() {
   rusage use;
   getrusage(RUSAGE_THREAD, &use);
   const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+    return static_cast<double>(t.tv_sec) +
+           static_cast<double>(t.tv_usec) * 1e-6;
   };
   return seconds(use.ru_utime) + seconds(use.ru_stime);
 }
@@ -333,9 +334,9 @@ void RegisterAll() {
       {"Chat/Auto", Ours(CopyMethod::kAuto)},
       {"Chat/Splice", Ours(CopyMethod::kSplice)}};
   for (const auto& [name, way] : chats) {
-    benchmark::RegisterBenchmark(
-        name, [way = way](benchmark::State& state) { BenchChat(state, way); })
-        ->UseRealTime();
+    benchmark::RegisterBenchmark(name, [way = way](benchmark::State& state) {
+      BenchChat(state, way);
+    })->UseRealTime();
   }
   const std::pair<const char*, RelayFunction> sends[] = {
       {"Send/RawSendfile", RawSendfile}, {"Send/Copy", CopyFile}};

@@ -97,12 +97,12 @@ RelayRules::Do RelayRules::SourceGone(Way way, bool visible,
 
 RelayRules::Do RelayRules::HalfCloseLimitPassed(Way way) {
   absl::MutexLock lock(&mu_);
-  const absl::Status because = MakeStatus(
-      absl::StatusCode::kDeadlineExceeded,
-      absl::StrCat("the other direction had ended ",
-                   absl::FormatDuration(half_close_limit_),
-                   " before: the half-close limit has passed"),
-      {ErrorKind::kDeadline, 0, "relay", "", "", 0});
+  const absl::Status because =
+      MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                 absl::StrCat("the other direction had ended ",
+                              absl::FormatDuration(half_close_limit_),
+                              " before: the half-close limit has passed"),
+                 {ErrorKind::kDeadline, 0, "relay", "", "", 0});
   return EndOther(way, because) ? Do::kAbort : Do::kNothing;
 }
 

@@ -39,8 +39,8 @@ struct Request {
   static constexpr size_t kAllBytes = std::numeric_limits<size_t>::max();
 
   Call call = Call::kRead;
-  int fd = -1;                     // -1 for calls that take none
-  int to_fd = -1;                  // of a splice or the like: `fd` is the source
+  int fd = -1;     // -1 for calls that take none
+  int to_fd = -1;  // of a splice or the like: `fd` is the source
   absl::Span<const iovec> memory;  // where bytes go to or come from
   size_t count = 0;                // of a splice or the like
   bool dont_wait = false;          // MSG_DONTWAIT, RWF_NOWAIT

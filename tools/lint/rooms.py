@@ -34,7 +34,7 @@ BELOW = {
     "buffered": ["fd", "driver", "waist", "contract", "sys"],
     "layers": ["fd", "driver", "waist", "contract", "sys"],
     "net": ["fd", "driver", "waist", "contract", "sys"],
-    "relay": ["fd", "driver", "waist", "contract", "sys"],
+    "relay": ["fd", "driver", "waist", "state", "contract", "sys"],  # makes calls of its own
     "tls": ["fd", "driver", "waist", "contract", "sys"],
 }
 # The library's rooms; the rest may include all of them.
