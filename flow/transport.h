@@ -59,6 +59,7 @@
 #include "flow/signal.h"
 #include "flow/sys/errno_table.h"
 #include "flow/sys/mono_time.h"
+#include "flow/sys/syscalls.h"
 
 namespace flow {
 
@@ -113,6 +114,20 @@ struct Wait {
     wait.seq = seq;
     return wait;
   }
+};
+
+// What may be handed to splice(2) and its like beside a direction's tries: the
+// fd that TryRead or TryWrite is nothing but a system call on.
+struct RawEnd {
+  enum class Kind : uint8_t { kNone, kTcp, kSocket, kPipe, kFile };
+
+  Kind kind = Kind::kNone;
+  int fd = -1;
+  ErrorScope widest = ErrorScope::kDirection;  // of an error on it
+  Syscalls* sys = nullptr;
+
+  explicit operator bool() const { return kind != Kind::kNone; }
+  bool is_socket() const { return kind == Kind::kTcp || kind == Kind::kSocket; }
 };
 
 // The outcome of one try. Small and trivially copyable.
@@ -272,6 +287,11 @@ class Transport {
   // futures driver looks whether a try may wait for a disk.
   virtual int read_handle() const { return native_handle(); }
   virtual int write_handle() const { return native_handle(); }
+  // The same for those who move bytes inside the kernel, in place of TryRead or
+  // TryWrite and with that direction held. None for a layer that looks at bytes
+  // or holds some, and where a call on the fd might block (files excepted).
+  virtual RawEnd raw_read() const { return {}; }
+  virtual RawEnd raw_write() const { return {}; }
   // True if this is nothing but one fd that it owns, which ReleaseFd can then
   // give away (instead of Close); it keeps the flags that were set on it.
   virtual bool can_release_fd() const { return false; }

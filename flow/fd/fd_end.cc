@@ -90,6 +90,7 @@ FdEnd::FdEnd(Syscalls* sys, const FdFacts& facts, bool owned, bool for_writing,
       for_writing_(for_writing),
       call_(CallFor(facts.kind, for_writing)),
       widest_(widest),
+      owned_(owned),
       way_(WayFor(facts.kind, owned)),
       fd_(facts.fd) {
   const bool there = for_writing ? facts.can_write : facts.can_read;
@@ -266,6 +267,36 @@ Attempt FdEnd::AfterError(int error) {
   return widest_ == ErrorScope::kDirection
              ? Attempt::Failed(error, ErrorScope::kDirection)
              : Attempt::Failed(error);
+}
+
+RawEnd FdEnd::raw() const {
+  RawEnd raw;
+  raw.fd = fd_;
+  raw.widest = widest_;
+  raw.sys = sys_;
+  // [run] SPLICE_F_NONBLOCK alone does not keep a blocking socket from
+  // blocking: only where O_NONBLOCK has been set for good.
+  const bool never_blocks = owned_ && fd_ >= 0;
+  switch (facts_.kind) {
+    case FdKind::kTcp:
+      if (never_blocks) raw.kind = RawEnd::Kind::kTcp;
+      break;
+    case FdKind::kUnix:
+    case FdKind::kSocket:
+      if (never_blocks) raw.kind = RawEnd::Kind::kSocket;
+      break;
+    case FdKind::kPipe:
+      if (never_blocks) raw.kind = RawEnd::Kind::kPipe;
+      break;
+    case FdKind::kFile:
+      raw.kind = RawEnd::Kind::kFile;
+      break;
+    case FdKind::kTty:
+    case FdKind::kPtyMaster:
+    case FdKind::kOther:
+      break;
+  }
+  return raw;
 }
 
 void FdEnd::Retire() { fd_ = -1; }

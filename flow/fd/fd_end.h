@@ -49,6 +49,9 @@ class FdEnd {
   Attempt TryRead(absl::Span<const iovec> into);
   Attempt TryWrite(absl::Span<const iovec> from);
 
+  // The fd for splice(2) and its like; none where such a call might block.
+  RawEnd raw() const;
+
   // Forgets the fd, which is being closed by its owner: never used again.
   void Retire();
 
@@ -83,6 +86,7 @@ class FdEnd {
   const bool for_writing_;
   const SysCall call_;
   const ErrorScope widest_;
+  const bool owned_;
   Way way_;
   uint8_t backoff_ms_ = 0;  // of the last shortage; 0: none since a success
   int fd_;                  // what is read, written and waited for

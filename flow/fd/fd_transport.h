@@ -66,6 +66,8 @@ class FdTransport final : public Transport {
   int native_handle() const override { return two_ ? -1 : HandleOf(in_); }
   int read_handle() const override { return HandleOf(in_); }
   int write_handle() const override { return HandleOf(two_ ? out_ : in_); }
+  RawEnd raw_read() const override { return reader_.raw(); }
+  RawEnd raw_write() const override { return writer_.raw(); }
   bool can_release_fd() const override { return !two_ && in_.is_owned; }
   int ReleaseFd() override;
   Endpoint local() const override { return names_.local; }

@@ -1,130 +1,144 @@
 #include "flow/relay/copier.h"
 
-#include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
-#include "flow/or_eof.h"
+#include <optional>
+
+#include "absl/time/time.h"
+#include "flow/call.h"
+#include "flow/fd/sigpipe.h"
+#include "flow/flow_access.h"
+#include "flow/state.h"
 #include "flow/status.h"
+#include "flow/transport.h"
+#include "flow/writing.h"
 
 namespace flow {
 namespace internal {
-namespace {
 
-// As much as a pipe holds; more gained nothing on sockets.
-constexpr size_t kBufferSize = 64 << 10;
-
-}  // namespace
-
-IdleClock::IdleClock(Syscalls* sys, absl::Duration limit)
-    : sys_(sys), limit_(limit), last_ns_(sys->Now().nanos()) {}
-
-void IdleClock::Moved() {
-  if (!limited()) return;
-  last_ns_.store(sys_->Now().nanos(), std::memory_order_relaxed);
-}
-
-MonoTime IdleClock::deadline() const {
-  if (!limited()) return kNever;
-  return MonoTime::FromNanos(last_ns_.load(std::memory_order_relaxed)) + limit_;
-}
-
-Copier::Copier(Flow& src, Flow& dst, const Limits& limits, IdleClock& idle)
-    : src_(src),
-      dst_(dst),
+Copier::Copier(Flow& src, Flow& dst, const Limits& limits, const CopyPlan& plan,
+               size_t buffer_size, Movement& movement)
+    : src_(*FlowAccess::CoreOf(src)),
+      dst_(*FlowAccess::CoreOf(dst)),
+      dst_flow_(dst),
       limits_(limits),
-      idle_(idle),
-      buffer_(new char[kBufferSize]) {
-  // It is of the whole, not of each call: `idle` keeps it.
+      plan_(plan),
+      movement_(movement),
+      carrier_(plan, buffer_size, /*parked=*/false),
+      watch_(src_),
+      direct_(plan.direct) {
+  // It is of the whole, not of each call: the IdleClock keeps it.
   limits_.stall_timeout = absl::InfiniteDuration();
 }
 
-Limits Copier::CallLimits() const { return limits_.Within(idle_.deadline()); }
-
-bool Copier::GoOnAfter(const absl::Status& status) const {
-  if (!idle_.limited() || KindOf(status) != ErrorKind::kDeadline) return false;
-  const MonoTime now = src_.syscalls()->Now();
-  return now < limits_.deadline && now < limits_.cancel.deadline() &&
-         !idle_.Expired();
-}
-
-absl::Status Copier::Explain(const absl::Status& status) const {
-  if (KindOf(status) != ErrorKind::kDeadline || !idle_.Expired()) return status;
-  ErrorDetail detail = DetailOf(status).value_or(ErrorDetail());
-  return MakeStatus(
-      status.code(),
-      absl::StrCat("no byte moved for ", absl::FormatDuration(idle_.limit()),
-                   "; ", status.message()),
-      detail);
+Limits Copier::CallLimits() const {
+  return limits_.Within(movement_.idle().deadline());
 }
 
 bool Copier::Run(CopyResult& result) {
-  const uint64_t written_before = dst_.GetStats().bytes_written;
-  for (bool at_eof = false;;) {
-    const size_t size = ReadChunk(result, at_eof);
-    if (at_eof) return true;
-    if (!result.read_status.ok()) return false;
-    result.bytes_read += size;
-    if (!WriteChunk(absl::string_view(buffer_.get(), size), result)) {
-      // Not BytesDone: a sticky status repeats the count of an earlier call.
-      result.bytes = dst_.GetStats().bytes_written - written_before;
+  // splice and sendfile raise SIGPIPE and have no flag against it.
+  std::optional<SigpipeGuard> guard;
+  if (plan_.may_signal) guard.emplace(dst_.sys());
+  const bool ok = Loop(result);
+  if (guard.has_value() && !may_have_signalled_ &&
+      !carrier_.may_have_signalled()) {
+    guard->NoneCame();
+  }
+  return ok;
+}
+
+bool Copier::Loop(CopyResult& result) {
+  for (;;) {
+    Step step = Step::kNothing;
+    if (direct_ != CopyMethod::kBuffered) step = MoveDirectly(result);
+    if (step == Step::kNothing) step = TakeChunk(result);
+    if (step == Step::kEof) return true;
+    if (step == Step::kFailed) return false;
+    if (carrier_.held() > 0 && !GiveChunk(result)) return false;
+  }
+}
+
+Copier::Step Copier::MoveDirectly(CopyResult& result) {
+  for (;;) {
+    const Limits limits = CallLimits();
+    Call call(dst_, Role::kWrite, limits, "write");
+    DirectJob job(direct_, src_, movement_);
+    const bool done = call.Begin() && call.Run(job);
+    may_have_signalled_ = may_have_signalled_ || job.may_have_signalled();
+    if (done && job.moved() == 0) {
+      if (job.refused()) direct_ = CopyMethod::kBuffered;
+      return Step::kNothing;
+    }
+    if (done) {
+      result.bytes_read += job.moved();
+      result.bytes += job.moved();
+      ++result.reads;
+      ++result.writes;
+      result.method = direct_;
+      return Step::kMoved;
+    }
+    const absl::Status status = call.status();
+    if (GoOnAfter(status)) continue;
+    result.write_status = Explain(status);
+    return Step::kFailed;
+  }
+}
+
+Copier::Step Copier::TakeChunk(CopyResult& result) {
+  for (;;) {
+    const Limits limits = CallLimits();
+    Call call(src_, Role::kRead, limits, src_.read_name());
+    TakeJob job(carrier_);
+    if (call.Begin() && call.Run(job)) {
+      ++result.reads;
+      result.bytes_read += carrier_.held();
+      movement_.idle().Moved();
+      return Step::kMoved;
+    }
+    if (call.at_eof()) return Step::kEof;
+    const absl::Status status = call.status();
+    if (GoOnAfter(status)) continue;
+    result.read_status = Explain(status);
+    return Step::kFailed;
+  }
+}
+
+bool Copier::GiveChunk(CopyResult& result) {
+  bool begun = false;
+  for (;;) {
+    const Limits limits = CallLimits();
+    Call call(dst_, Role::kWrite, limits, "write", carrier_.held());
+    GiveJob job(carrier_, watch_, movement_);
+    const bool done = call.Begin() && call.Run(job);
+    result.bytes += call.turn().done();
+    begun = begun || call.turn().done() > 0;
+    if (begun) result.method = carrier_.method();
+    if (job.source_is_reset()) {
+      result.read_status = SourceResetStatus(src_);
       return false;
     }
-    result.bytes += size;
+    if (done) {
+      ++result.writes;
+      return true;
+    }
+    const absl::Status status = call.status();
+    if (GoOnAfter(status)) continue;
+    // As a Write that a limit cuts: what is missing is nobody's to send.
+    if (call.hit_limit() && begun && carrier_.held() > 0) {
+      dst_.Seal(SealedStatus(call.turn()));
+    }
+    result.write_status = Explain(status);
+    return false;
   }
 }
 
 bool Copier::EndSink(CopyResult& result) {
   for (;;) {
-    const absl::Status told = dst_.Shutdown(ShutdownMode::kWrite, CallLimits());
+    const absl::Status told =
+        dst_flow_.Shutdown(ShutdownMode::kWrite, CallLimits());
     if (told.ok()) return true;
     if (GoOnAfter(told)) continue;
     result.write_status = Explain(told);
     return false;
   }
-}
-
-size_t Copier::ReadChunk(CopyResult& result, bool& at_eof) {
-  for (;;) {
-    const absl::StatusOr<OrEof<size_t>> got =
-        src_.ReadInto(absl::MakeSpan(buffer_.get(), kBufferSize), CallLimits());
-    if (got.ok()) {
-      at_eof = got->is_eof();
-      if (at_eof) return 0;
-      ++result.reads;
-      idle_.Moved();
-      return got->data();
-    }
-    if (GoOnAfter(got.status())) continue;
-    result.read_status = Explain(got.status());
-    return 0;
-  }
-}
-
-bool Copier::WriteChunk(absl::string_view chunk, CopyResult& result) {
-  // A Write is flushed when it is OK, which a step need not be. But a limit
-  // that cuts a Write is for good, and the idle limit may turn out to have been
-  // moved: so with one, steps it is, and what a layer holds back goes out with
-  // its reads.
-  if (idle_.limited()) return WriteInSteps(chunk, result);
-  result.write_status = dst_.Write(chunk, limits_);
-  if (!result.write_status.ok()) return false;
-  ++result.writes;
-  return true;
-}
-
-bool Copier::WriteInSteps(absl::string_view chunk, CopyResult& result) {
-  while (!chunk.empty()) {
-    const absl::StatusOr<size_t> step = dst_.WriteSome(chunk, CallLimits());
-    if (step.ok()) {
-      ++result.writes;
-      idle_.Moved();
-      chunk.remove_prefix(*step);
-    } else if (!GoOnAfter(step.status())) {
-      result.write_status = Explain(step.status());
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace internal

@@ -1,56 +1,33 @@
 // File: copier.h (internal)
 //
-// Copier: one direction, from Eof to Eof, by one thread. It alone knows how
-// bytes get from one flow to another; relay.cc knows what follows from how that
-// ends.
-//
-// Guarantees: IdleClock may be used by two threads at once; a Copier belongs to
-// one.
+// Copier: one direction, from Eof to Eof, by one thread. It alone knows how the
+// steps of a copy follow each other asleep; relay.cc knows what follows from
+// how that ends.
 
 #ifndef FLOW_RELAY_COPIER_H_
 #define FLOW_RELAY_COPIER_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "flow/core.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
-#include "flow/relay/relay.h"
-#include "flow/sys/mono_time.h"
-#include "flow/sys/syscalls.h"
+#include "flow/relay/carrier.h"
+#include "flow/relay/copy_jobs.h"
+#include "flow/relay/copy_plan.h"
+#include "flow/relay/movement.h"
+#include "flow/relay/relay_result.h"
 
 namespace flow {
 namespace internal {
 
-// When a byte was last moved, by any of the directions that share it.
-class IdleClock {
- public:
-  // No byte for `limit` is too long; an infinite `limit` never is, and costs no
-  // look at the clock.
-  IdleClock(Syscalls* sys, absl::Duration limit);
-
-  void Moved();
-  bool limited() const { return limit_ != absl::InfiniteDuration(); }
-  // As of now: it moves with every byte.
-  MonoTime deadline() const;
-  bool Expired() const { return limited() && deadline() <= sys_->Now(); }
-  absl::Duration limit() const { return limit_; }
-
- private:
-  Syscalls* const sys_;
-  const absl::Duration limit_;
-  std::atomic<int64_t> last_ns_;
-};
-
 class Copier {
  public:
-  // All must outlive this.
-  Copier(Flow& src, Flow& dst, const Limits& limits, IdleClock& idle);
+  // All must outlive this. Neither flow is none.
+  Copier(Flow& src, Flow& dst, const Limits& limits, const CopyPlan& plan,
+         size_t buffer_size, Movement& movement);
 
   // Moves bytes until the source's Eof (true) or a failure (false), which is
   // then in `result`.
@@ -60,24 +37,33 @@ class Copier {
   bool EndSink(CopyResult& result);
 
  private:
-  // One chunk. The number of bytes read, or 0 at the end, whichever.
-  size_t ReadChunk(CopyResult& result, bool& at_eof);
-  // All of `chunk`, or false.
-  bool WriteChunk(absl::string_view chunk, CopyResult& result);
-  bool WriteInSteps(absl::string_view chunk, CopyResult& result);
+  enum class Step : uint8_t { kMoved, kNothing, kEof, kFailed };
+
+  bool Loop(CopyResult& result);
+  // From the file straight to the sink. kNothing: read instead.
+  Step MoveDirectly(CopyResult& result);
+  Step TakeChunk(CopyResult& result);
+  // All that the carrier holds, or false.
+  bool GiveChunk(CopyResult& result);
   // The limits of a call that begins now, the idle limit among them.
   Limits CallLimits() const;
-  // Whether a call that met `status` only ran into an idle limit that the
-  // other direction has moved meanwhile.
-  bool GoOnAfter(const absl::Status& status) const;
-  // `status`, or what to say instead where the idle limit was its reason.
-  absl::Status Explain(const absl::Status& status) const;
+  bool GoOnAfter(const absl::Status& status) const {
+    return movement_.idle().GoOnAfter(status, limits_);
+  }
+  absl::Status Explain(const absl::Status& status) const {
+    return movement_.idle().Explain(status);
+  }
 
-  Flow& src_;
-  Flow& dst_;
+  Core& src_;
+  Core& dst_;
+  Flow& dst_flow_;
   Limits limits_;
-  IdleClock& idle_;
-  const std::unique_ptr<char[]> buffer_;
+  const CopyPlan plan_;
+  Movement& movement_;
+  Carrier carrier_;
+  SourceWatch watch_;
+  CopyMethod direct_;
+  bool may_have_signalled_ = false;
 };
 
 }  // namespace internal

@@ -2,18 +2,23 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "flow/cancel.h"
+#include "flow/core.h"
+#include "flow/flow_access.h"
+#include "flow/relay/check_options.h"
 #include "flow/relay/copier.h"
+#include "flow/relay/copy_plan.h"
+#include "flow/relay/movement.h"
+#include "flow/relay/relay_rules.h"
+#include "flow/sleeper.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
 #include "flow/sys/own_thread.h"
@@ -21,16 +26,27 @@
 namespace flow {
 namespace {
 
-absl::Status CheckLimits(const Limits& limits) {
-  if (limits.stall_timeout > absl::ZeroDuration()) return absl::OkStatus();
-  return InvalidArgument(absl::StrCat(
-      "relay refused: stall_timeout is ",
-      absl::FormatDuration(limits.stall_timeout), ", but must be positive"));
-}
+using internal::CopyPlan;
+using internal::FlowAccess;
+using internal::RelayRules;
+using internal::Woke;
+using Do = RelayRules::Do;
+using Way = RelayRules::Way;
 
-bool FailedBecauseClosedHere(const CopyResult& result) {
-  return IsClosedLocally(result.read_status) ||
-         IsClosedLocally(result.write_status);
+// How long a sink whose relay was ended by the policy is drained for.
+constexpr absl::Duration kLinger = absl::Seconds(1);
+
+// What can be said of two flows before a byte is moved.
+absl::Status Prepare(const Flow& src, const Flow& dst, CopyMethod method,
+                     CopyPlan& plan) {
+  internal::Core* const from = FlowAccess::CoreOf(src);
+  internal::Core* const to = FlowAccess::CoreOf(dst);
+  if (from == nullptr) return internal::NoFlowStatus("read");
+  if (to == nullptr) return internal::NoFlowStatus("write");
+  const absl::StatusOr<CopyPlan> planned =
+      internal::PlanCopy(*from, *to, method);
+  if (planned.ok()) plan = *planned;
+  return planned.status();
 }
 
 // Starts the thread of the second direction. Signals are for the threads of the
@@ -48,135 +64,128 @@ bool StartWithoutSignals(OwnThread& thread,
 
 class Relaying {
  public:
-  Relaying(Flow& a, Flow& b, const Limits& limits)
-      : limits_(limits),
-        idle_(a.syscalls(), limits.stall_timeout),
-        a_to_b_(a, b),
-        b_to_a_(b, a) {}
+  Relaying(Flow& a, Flow& b, const RelayOptions& options,
+           const CopyPlan (&plans)[2])
+      : options_(options),
+        sys_(a.syscalls()),
+        idle_(sys_, options.limits.stall_timeout),
+        meter_(sys_, options.progress, options.progress_interval),
+        rules_(options.policy, options.half_close_limit),
+        sides_{{a, b, plans[0], {}}, {b, a, plans[1], {}}} {}
 
   RelayResult Run();
 
  private:
-  struct Way {
-    Way(Flow& from, Flow& to) : src(from), dst(to) {}
-
+  struct Side {
     Flow& src;
     Flow& dst;
-    CopyResult result;  // of the thread that goes this way
+    const CopyPlan plan;
     CancelSource done;  // cancelled when this way has ended, however
-    // The rest under mu_. What is left to do is to tell the end.
-    bool at_eof = false;
-    // The peer of dst was found to be gone, and how to say so.
-    absl::Status dst_gone;
   };
 
-  void Go(Way& way, Way& other);
-  // Settles how `way` ended; true: in order.
-  bool Settle(Way& way, bool ok);
+  void Go(Way way);
+  bool Move(Way way);
+  void Obey(Do what, Way way);
   // Waits beside the other way for the peer of our source, which has ended, to
   // be gone: nobody else is looking at it.
-  void Watch(Way& way, Way& other);
-  // Ends everything, once. True if this call did.
-  bool BeginEnd();
+  void Watch(Way way);
   void End(bool abort);
 
-  const Limits limits_;
+  const RelayOptions options_;
+  Syscalls* const sys_;
   internal::IdleClock idle_;
-  Way a_to_b_;
-  Way b_to_a_;
-  absl::Mutex mu_;
-  bool over_ ABSL_GUARDED_BY(mu_) = false;
+  internal::ProgressMeter meter_;
+  RelayRules rules_;
+  Side sides_[2];
 };
 
 RelayResult Relaying::Run() {
-  const MonoTime begin = a_to_b_.src.syscalls()->Now();
+  const MonoTime begin = sys_->Now();
+  CopyResult& first = rules_.result(RelayRules::kAToB);
+  CopyResult& back = rules_.result(RelayRules::kBToA);
   OwnThread second;
-  if (StartWithoutSignals(second, [this] { Go(b_to_a_, a_to_b_); })) {
-    Go(a_to_b_, b_to_a_);
+  if (StartWithoutSignals(second, [this] { Go(RelayRules::kBToA); })) {
+    Go(RelayRules::kAToB);
     second.JoinUnlessSelf();
   } else {
-    a_to_b_.result.read_status =
+    first.read_status =
         MakeStatus(absl::StatusCode::kResourceExhausted,
                    "the system has no thread for the second direction",
                    {ErrorKind::kSystem, EAGAIN, "relay", "", "", 0});
-    b_to_a_.result.cut = true;
-    b_to_a_.result.read_status = a_to_b_.result.read_status;
+    back.cut = true;
+    back.read_status = first.read_status;
   }
-  return {a_to_b_.result, b_to_a_.result,
-          a_to_b_.src.syscalls()->Now() - begin};
+  meter_.Finish();
+  return {first, back, sys_->Now() - begin};
 }
 
-void Relaying::Go(Way& way, Way& other) {
-  const MonoTime begin = way.src.syscalls()->Now();
-  internal::Copier copier(way.src, way.dst, limits_, idle_);
-  bool ok = copier.Run(way.result);
-  if (ok) {
-    {
-      // Before the end is told: a peer that has got it may well be gone.
-      absl::MutexLock lock(&mu_);
-      way.at_eof = true;
+void Relaying::Go(Way way) {
+  const MonoTime begin = sys_->Now();
+  const bool ok = Move(way);
+  rules_.result(way).duration = sys_->Now() - begin;
+  const Do what = rules_.Ended(way, ok);
+  sides_[way].done.Cancel();
+  Obey(what, way);
+}
+
+bool Relaying::Move(Way way) {
+  Side& side = sides_[way];
+  CopyResult& result = rules_.result(way);
+  internal::Movement movement(idle_, meter_, way == RelayRules::kBToA);
+  internal::Copier copier(side.src, side.dst, options_.limits, side.plan,
+                          options_.buffer_size, movement);
+  // The end is judged before it is told: a peer that has got it may well be
+  // gone.
+  return copier.Run(result) && rules_.AtEof(way) && copier.EndSink(result);
+}
+
+void Relaying::Obey(Do what, Way way) {
+  switch (what) {
+    case Do::kNothing:
+      return;
+    case Do::kWatch:
+      return Watch(way);
+    case Do::kAbort:
+      return End(/*abort=*/true);
+    case Do::kClose:
+      return End(/*abort=*/false);
+    case Do::kCloseInOrder: {
+      Limits limits = options_.limits.Within(sys_->Now() + kLinger);
+      limits.stall_timeout = absl::InfiniteDuration();
+      // The source has nothing unread. The sink may: closed at once, it would
+      // reset what its peer has yet to read.
+      sides_[way].src.Close().IgnoreError();
+      sides_[way].dst.CloseGracefully(limits).IgnoreError();
+      return;
     }
-    ok = copier.EndSink(way.result);
   }
-  way.result.duration = way.src.syscalls()->Now() - begin;
-  const bool in_order = Settle(way, ok);
-  way.done.Cancel();
-  if (in_order) Watch(way, other);
 }
 
-bool Relaying::Settle(Way& way, bool ok) {
-  if (!ok && BeginEnd()) {
-    End(/*abort=*/true);
-    return false;
-  }
-  absl::MutexLock lock(&mu_);
-  if (!over_) return true;
-  // A Shutdown of a flow that was closed meanwhile is OK, but tells nobody.
-  if (ok) {
-    way.result.write_status = absl::CancelledError("closed before its end");
-    way.result.cut = true;
-  } else if (FailedBecauseClosedHere(way.result)) {
-    way.result.cut = way.dst_gone.ok();
-    if (!way.result.cut) {
-      way.result.read_status = absl::OkStatus();
-      way.result.write_status = way.dst_gone;
-    }
-  }
-  return false;
-}
-
-void Relaying::Watch(Way& way, Way& other) {
-  const bool visible = way.src.abort_is_visible();
+void Relaying::Watch(Way way) {
+  Flow& source = sides_[way].src;
+  const bool visible = source.abort_is_visible();
+  Limits limits(sides_[RelayRules::Other(way)].done.token());
+  limits.deadline = sys_->Now() + options_.half_close_limit;
   const absl::StatusOr<PeerEnd> end =
-      way.src.WaitPeerEnd(PeerEnd::kGone, other.done.token());
-  // Anything else: the other way has ended, or this kind of flow can't tell.
-  if (!end.ok()) return;
-  {
-    absl::MutexLock lock(&mu_);
-    if (over_ || other.at_eof) return;
-    over_ = true;
-    const ErrorKind kind =
-        visible ? ErrorKind::kReset : ErrorKind::kClosedByPeer;
-    other.dst_gone = MakeStatus(
-        CodeOf(kind),
-        absl::StrCat("the peer is gone, nobody is left to take what comes; ",
-                     way.src.ToString()),
-        {kind, 0, "wait_peer_end", "", "", 0});
+      source.WaitPeerEnd(PeerEnd::kGone, limits);
+  if (end.ok()) {
+    return Obey(rules_.SourceGone(way, visible, source.ToString()), way);
   }
-  // Without a visible abort the peer may have gone in order, and what it sent
-  // may still be on its way: an abort of the other side could destroy that.
-  End(/*abort=*/visible);
-}
-
-bool Relaying::BeginEnd() {
-  absl::MutexLock lock(&mu_);
-  if (over_) return false;
-  over_ = true;
-  return true;
+  // The other way has ended, or the limit has passed, or this kind of flow
+  // can't tell: then the limit is waited for alone.
+  if (options_.half_close_limit == absl::InfiniteDuration()) return;
+  internal::Sleeper sleeper(sys_, limits, nullptr);
+  sleeper.Arm();
+  Woke woke = sleeper.Check();
+  while (woke == Woke::kRetry) {
+    woke = sleeper.Sleep(Wait());
+    sleeper.Arm();
+  }
+  if (woke == Woke::kDeadline) Obey(rules_.HalfCloseLimitPassed(way), way);
 }
 
 void Relaying::End(bool abort) {
-  for (Flow* flow : {&a_to_b_.dst, &a_to_b_.src}) {
+  for (Flow* flow : {&sides_[0].dst, &sides_[0].src}) {
     // The failure of a flow that is given up says nothing new.
     (abort ? flow->Abort() : flow->Close()).IgnoreError();
   }
@@ -186,25 +195,45 @@ void Relaying::End(bool abort) {
 
 CopyResult Copy(Flow& src, Flow& dst, const CopyOptions& options) {
   CopyResult result;
-  result.read_status = CheckLimits(options.limits);
-  if (!result.read_status.ok()) return result;
-  const MonoTime begin = src.syscalls()->Now();
-  internal::IdleClock idle(src.syscalls(), options.limits.stall_timeout);
-  internal::Copier copier(src, dst, options.limits, idle);
+  result.read_status = internal::CheckOptions(options);
+  result.refused = !result.read_status.ok();
+  if (result.refused) return result;
+  CopyPlan plan;
+  const absl::Status prepared = Prepare(src, dst, options.method, plan);
+  if (!prepared.ok()) {
+    (src ? result.write_status : result.read_status) = prepared;
+    result.refused = true;
+    return result;
+  }
+  Syscalls* const sys = src.syscalls();
+  const MonoTime begin = sys->Now();
+  internal::IdleClock idle(sys, options.limits.stall_timeout);
+  internal::ProgressMeter meter(sys, options.progress,
+                                options.progress_interval);
+  internal::Movement movement(idle, meter, /*back=*/false);
+  internal::Copier copier(src, dst, options.limits, plan, options.buffer_size,
+                          movement);
   if (copier.Run(result) && options.end_sink) {
     static_cast<void>(copier.EndSink(result));
   }
   if (options.end_sink && !result.ok()) dst.Abort().IgnoreError();
-  result.duration = src.syscalls()->Now() - begin;
+  result.duration = sys->Now() - begin;
+  meter.Finish();
   return result;
 }
 
 RelayResult Relay(Flow& a, Flow& b, const RelayOptions& options) {
   RelayResult result;
-  result.a_to_b.read_status = CheckLimits(options.limits);
-  result.b_to_a.read_status = result.a_to_b.read_status;
-  if (!result.ok()) return result;
-  return Relaying(a, b, options.limits).Run();
+  CopyPlan plans[2];
+  absl::Status prepared = internal::CheckRelayOptions(options);
+  if (prepared.ok()) prepared = Prepare(a, b, options.method, plans[0]);
+  if (prepared.ok()) prepared = Prepare(b, a, options.method, plans[1]);
+  if (!prepared.ok()) {
+    result.a_to_b.read_status = result.b_to_a.read_status = prepared;
+    result.a_to_b.refused = result.b_to_a.refused = true;
+    return result;
+  }
+  return Relaying(a, b, options, plans).Run();
 }
 
 }  // namespace flow

@@ -1,7 +1,9 @@
+#include "flow/relay/relay_result.h"
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "flow/relay/relay.h"
+#include "flow/relay/relay_options.h"
 #include "flow/status.h"
 
 namespace flow {
@@ -20,6 +22,84 @@ absl::string_view CopySideName(CopySide side) {
 
 std::ostream& operator<<(std::ostream& os, CopySide side) {
   return os << CopySideName(side);
+}
+
+absl::string_view CopyEndName(CopyEnd end) {
+  switch (end) {
+    case CopyEnd::kInOrder:
+      return "in order";
+    case CopyEnd::kPolicy:
+      return "policy";
+    case CopyEnd::kFailed:
+      return "failed";
+    case CopyEnd::kLimit:
+      return "limit";
+    case CopyEnd::kCancelled:
+      return "cancelled";
+    case CopyEnd::kClosedHere:
+      return "closed here";
+    case CopyEnd::kOtherFailed:
+      return "other failed";
+    case CopyEnd::kRefused:
+      return "refused";
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& os, CopyEnd end) {
+  return os << CopyEndName(end);
+}
+
+absl::string_view CopyMethodName(CopyMethod method) {
+  switch (method) {
+    case CopyMethod::kAuto:
+      return "auto";
+    case CopyMethod::kBuffered:
+      return "buffered";
+    case CopyMethod::kSplice:
+      return "splice";
+    case CopyMethod::kSendfile:
+      return "sendfile";
+    case CopyMethod::kCopyFileRange:
+      return "copy_file_range";
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& os, CopyMethod method) {
+  return os << CopyMethodName(method);
+}
+
+absl::string_view RelayPolicyName(RelayPolicy policy) {
+  switch (policy) {
+    case RelayPolicy::kHalfClose:
+      return "half-close";
+    case RelayPolicy::kCloseBoth:
+      return "close both";
+    case RelayPolicy::kFailFast:
+      return "fail fast";
+  }
+  return "?";
+}
+
+std::ostream& operator<<(std::ostream& os, RelayPolicy policy) {
+  return os << RelayPolicyName(policy);
+}
+
+CopyEnd CopyResult::end() const {
+  if (refused) return CopyEnd::kRefused;
+  if (ok()) return by_policy ? CopyEnd::kPolicy : CopyEnd::kInOrder;
+  if (cut) return CopyEnd::kOtherFailed;
+  switch (KindOf(read_status.ok() ? write_status : read_status)) {
+    case ErrorKind::kDeadline:
+      return CopyEnd::kLimit;
+    case ErrorKind::kCancelled:
+      return CopyEnd::kCancelled;
+    case ErrorKind::kClosedLocally:
+      return CopyEnd::kClosedHere;
+    default:
+      return CopyEnd::kFailed;
+  }
 }
 
 CopySide CopyResult::failed_side() const {
@@ -48,6 +128,7 @@ absl::Status CopyResult::status() const {
 }
 
 std::string CopyResult::ToString() const {
+  if (by_policy) return absl::StrCat(bytes, " B, ended since the other had");
   if (ok()) return absl::StrCat(bytes, " B in order");
   if (cut) {
     return absl::StrCat(bytes, " B, cut since the other direction failed");

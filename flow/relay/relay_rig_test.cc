@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <tuple>
 
+#include "absl/strings/str_cat.h"
+#include "flow/async_flow.h"
 #include "flow/fd/fd.h"
 #include "flow/net/dial.h"
 #include "flow/net/listener.h"
 #include "flow/or_eof.h"
+#include "flow/relay/async_relay.h"
 #include "flow/testing/memory_pair.h"
 #include "gtest/gtest.h"
 
@@ -35,6 +38,33 @@ PairKind MemoryKind() {
 PairKind TcpKind() { return {"tcp", TcpPair}; }
 PairKind UnixKind() {
   return {"unix", [] { return ValueOf(flow::SocketPair()); }};
+}
+
+PairKind StdioKind() {
+  return {"stdio", [] {
+            std::pair<flow::Flow, flow::Flow> in = ValueOf(flow::Pipe());
+            std::pair<flow::Flow, flow::Flow> out = ValueOf(flow::Pipe());
+            return std::make_pair(
+                ValueOf(flow::Adopt(ValueOf(in.first.ReleaseFd()),
+                                    ValueOf(out.second.ReleaseFd()))),
+                ValueOf(flow::Adopt(ValueOf(out.first.ReleaseFd()),
+                                    ValueOf(in.second.ReleaseFd()))));
+          }};
+}
+
+std::vector<PairKind> AllRelays() {
+  const flow::CopyMethod splice = flow::CopyMethod::kSplice;
+  const PairKind tcp = TcpKind();
+  const PairKind unix_kind = UnixKind();
+  return {MemoryKind(),
+          MemoryKind().WithFutures(),
+          tcp,
+          tcp.WithFutures(),
+          tcp.By(splice),
+          tcp.By(splice).WithFutures(),
+          unix_kind,
+          unix_kind.WithFutures(),
+          unix_kind.By(splice)};
 }
 
 std::string Pattern(size_t size, uint64_t seed) {
@@ -68,9 +98,31 @@ absl::Status WriteAndEnd(flow::Flow& f, absl::string_view bytes) {
   return written.ok() ? f.Shutdown(flow::ShutdownMode::kWrite) : written;
 }
 
+PairKind PairKind::By(flow::CopyMethod by) const {
+  PairKind kind = *this;
+  kind.method = by;
+  kind.name += absl::StrCat("_", flow::CopyMethodName(by));
+  return kind;
+}
+
+PairKind PairKind::WithFutures() const {
+  PairKind kind = *this;
+  kind.futures = true;
+  kind.name += "_futures";
+  return kind;
+}
+
 RelayRig::RelayRig(const PairKind& kind, flow::RelayOptions options) {
   std::tie(client, a_) = kind.make();
   std::tie(b_, server) = kind.make();
+  if (options.method == flow::CopyMethod::kAuto) options.method = kind.method;
+  if (kind.futures) {
+    context_.emplace();
+    future_ = flow::AsyncRelay(
+        ValueOf(flow::AsyncFlow::From(std::move(a_), *context_)),
+        ValueOf(flow::AsyncFlow::From(std::move(b_), *context_)), options);
+    return;
+  }
   relay_ = std::thread([this, options] {
     result_ = flow::Relay(a_, b_, options);
     a_ = flow::Flow();
@@ -86,6 +138,7 @@ RelayRig::~RelayRig() {
 
 flow::RelayResult RelayRig::Join() {
   if (relay_.joinable()) relay_.join();
+  if (future_.valid()) result_ = future_.get();
   return result_;
 }
 

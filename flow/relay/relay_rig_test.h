@@ -7,14 +7,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "flow/async_context.h"
 #include "flow/flow.h"
 #include "flow/relay/relay.h"
 
@@ -22,8 +25,14 @@ namespace flow_testing {
 
 // How the connected pairs of a test are made.
 struct PairKind {
-  const char* name;
+  std::string name;
   std::function<std::pair<flow::Flow, flow::Flow>()> make;
+  // How they are relayed.
+  flow::CopyMethod method = flow::CopyMethod::kAuto;
+  bool futures = false;  // by AsyncRelay
+
+  PairKind By(flow::CopyMethod by) const;
+  PairKind WithFutures() const;
   friend std::ostream& operator<<(std::ostream& os, const PairKind& kind) {
     return os << kind.name;
   }
@@ -31,6 +40,10 @@ struct PairKind {
 PairKind MemoryKind();
 PairKind TcpKind();
 PairKind UnixKind();
+PairKind StdioKind();  // two pipes, as standard input and output are
+
+// Each kind of pair, relayed in each way that is fit for it.
+std::vector<PairKind> AllRelays();
 
 // Bytes that differ at each position, so that one that is lost, doubled or
 // foreign is seen.
@@ -54,14 +67,17 @@ class RelayRig {
   // Waits for the relay to end. The flows of its side are then destroyed.
   flow::RelayResult Join();
 
+  // Not with futures, which own them.
   flow::Flow& a() { return a_; }
   flow::Flow& b() { return b_; }
 
  private:
   flow::Flow a_;
   flow::Flow b_;
+  std::optional<flow::AsyncContext> context_;
   flow::RelayResult result_;
   std::thread relay_;
+  std::future<flow::RelayResult> future_;
 };
 
 }  // namespace flow_testing

@@ -62,6 +62,14 @@ class Syscalls {
   virtual ssize_t Recvmsg(int fd, msghdr* message, int flags);
   virtual ssize_t Sendmsg(int fd, const msghdr* message, int flags);
 
+  // --- Moving bytes inside the kernel (flow/relay/). At the files' own
+  // positions; ENOSYS where there is no such call. Splice: one of the two is a
+  // pipe; it never waits for that one (SPLICE_F_NONBLOCK), the other decides
+  // for itself (O_NONBLOCK). Sendfile: from what can be mapped to anything.
+  virtual ssize_t Splice(int in, int out, size_t count);
+  virtual ssize_t Sendfile(int in, int out, size_t count);
+  virtual ssize_t CopyFileRange(int in, int out, size_t count);
+
   // --- Waiting. Only flow/sleeper.cc calls Poll with a timeout other than 0.
   virtual int Poll(pollfd* fds, nfds_t count, int timeout_ms);
   // eventfd(2), close-on-exec and non-blocking.

@@ -21,6 +21,9 @@ constexpr absl::string_view kNames[] = {
     "pwritev2",
     "send",
     "sendmsg",
+    "splice",
+    "sendfile",
+    "copy_file_range",
     "poll",
     "eventfd",
     "epoll_create1",
@@ -75,6 +78,12 @@ const Errnos& WriteErrnos() {
   static const auto* const errnos =
       new Errnos{EINTR,      EAGAIN,    ENOBUFS,      ENOMEM, EPIPE,
                  ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOSPC, EIO};
+  return *errnos;
+}
+// What makes its caller move the bytes in another way, or wait.
+const Errnos& KernelErrnos() {
+  static const auto* const errnos =
+      new Errnos{EINTR, EAGAIN, EINVAL, ENOSYS, EPERM, EXDEV, ENOMEM, EIO};
   return *errnos;
 }
 const Errnos& AcceptErrnos() {
@@ -133,6 +142,10 @@ CallSet CallSet::Writing() {
           Call::kSendmsg};
 }
 
+CallSet CallSet::Kernel() {
+  return {Call::kSplice, Call::kSendfile, Call::kCopyFileRange};
+}
+
 CallSet CallSet::All() { return CallSet((uint64_t{1} << kCallCount) - 1); }
 
 CallSet CallSet::AllButEventfd() { return All() - CallSet{Call::kEventfd}; }
@@ -140,6 +153,7 @@ CallSet CallSet::AllButEventfd() { return All() - CallSet{Call::kEventfd}; }
 const std::vector<int>& ErrnosOf(Call call) {
   if (CallSet::Reading().contains(call)) return ReadErrnos();
   if (CallSet::Writing().contains(call)) return WriteErrnos();
+  if (CallSet::Kernel().contains(call)) return KernelErrnos();
   const CallSet making = {
       Call::kEventfd, Call::kEpollCreate, Call::kOpen,      Call::kPipe,
       Call::kSocket,  Call::kSocketpair,  Call::kPidfdOpen, Call::kPtySlave};

@@ -34,6 +34,10 @@ enum class Call : uint8_t {
   kWritev2,
   kSend,
   kSendmsg,
+  // Moving bytes inside the kernel.
+  kSplice,
+  kSendfile,
+  kCopyFileRange,
   // Waiting.
   kPoll,
   kEventfd,
@@ -97,10 +101,13 @@ class CallSet {
     for (Call call : calls) bits_ |= Bit(call);
   }
 
-  // The calls that take bytes in, that put bytes out, and both.
+  // The calls that take bytes in, that put bytes out, and both. What does both
+  // at once (splice and its like) is in none of them.
   static CallSet Reading();
   static CallSet Writing();
   static CallSet Moving() { return Reading() | Writing(); }
+  // splice, sendfile, copy_file_range.
+  static CallSet Kernel();
   // Every call.
   static CallSet All();
   // Every call but eventfd: flow's wake-ups are not what most tests bend.

@@ -18,12 +18,16 @@ CallSet Watched(const FaultOptions& options) {
   return calls;
 }
 
+bool Moves(Call call) {
+  return CallSet::Moving().contains(call) || CallSet::Kernel().contains(call);
+}
+
 bool CanBeInterrupted(const Request& request) {
   if (request.call == Call::kPoll || request.call == Call::kEpollWait) {
     return request.timeout_ms != 0;
   }
-  return CallSet::Moving().contains(request.call) ||
-         request.call == Call::kAccept || request.call == Call::kConnect;
+  return Moves(request.call) || request.call == Call::kAccept ||
+         request.call == Call::kConnect;
 }
 
 bool CanSayAgain(Call call) {
@@ -211,10 +215,11 @@ int FaultSyscalls::RandomError(const Request& request, bool may_block) {
 
 size_t FaultSyscalls::RandomLimit(const Request& request) {
   size_t limit = Request::kAllBytes;
-  if (!CallSet::Moving().contains(request.call)) return limit;
+  if (!Moves(request.call)) return limit;
   if (options_.max_transfer != 0 && Chance(options_.cut)) {
     limit = 1 + Below(options_.max_transfer);
   }
+  if (!CallSet::Moving().contains(request.call)) return limit;
   // A transfer goes up to the byte at which the reset strikes, not over it.
   const bool reads = CallSet::Reading().contains(request.call);
   const std::optional<uint64_t> end =

@@ -43,7 +43,7 @@ bool DontWait(Call call, int flags) {
 }  // namespace
 
 size_t Request::bytes() const {
-  size_t sum = 0;
+  size_t sum = count;
   for (const iovec& piece : memory) sum += piece.iov_len;
   return sum;
 }
@@ -168,6 +168,32 @@ ssize_t InterceptingSyscalls::Sendmsg(int fd, const msghdr* message,
                     shorter.msg_iovlen = n;
                     return base_->Sendmsg(fd, &shorter, flags);
                   });
+}
+
+template <typename Function>
+ssize_t InterceptingSyscalls::Between(Call call, int in, int out, size_t count,
+                                      Function function) {
+  Request request;
+  request.call = call;
+  request.fd = in;
+  request.to_fd = out;
+  request.count = count;
+  return static_cast<ssize_t>(OnCall(request, [&](size_t max_bytes) -> int64_t {
+    return function(std::min(count, max_bytes));
+  }));
+}
+
+ssize_t InterceptingSyscalls::Splice(int in, int out, size_t count) {
+  return Between(Call::kSplice, in, out, count,
+                 [&](size_t n) { return base_->Splice(in, out, n); });
+}
+ssize_t InterceptingSyscalls::Sendfile(int in, int out, size_t count) {
+  return Between(Call::kSendfile, in, out, count,
+                 [&](size_t n) { return base_->Sendfile(in, out, n); });
+}
+ssize_t InterceptingSyscalls::CopyFileRange(int in, int out, size_t count) {
+  return Between(Call::kCopyFileRange, in, out, count,
+                 [&](size_t n) { return base_->CopyFileRange(in, out, n); });
 }
 
 int InterceptingSyscalls::Poll(pollfd* fds, nfds_t count, int timeout_ms) {

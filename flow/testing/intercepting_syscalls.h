@@ -39,14 +39,16 @@ struct Request {
   static constexpr size_t kAllBytes = std::numeric_limits<size_t>::max();
 
   Call call = Call::kRead;
-  int fd = -1;                     // -1 for calls that take none
+  int fd = -1;     // -1 for calls that take none
+  int to_fd = -1;  // of a splice or the like: `fd` is the source
   absl::Span<const iovec> memory;  // where bytes go to or come from
+  size_t count = 0;                // of a splice or the like
   bool dont_wait = false;          // MSG_DONTWAIT, RWF_NOWAIT
   absl::Span<pollfd> polled;       // of a poll
   int timeout_ms = 0;              // of a poll
   int command = 0;                 // of fcntl
 
-  // The length of `memory`.
+  // The length of `memory`, or `count`.
   size_t bytes() const;
 };
 
@@ -68,6 +70,10 @@ class InterceptingSyscalls : public flow::Syscalls {
   ssize_t Send(int fd, const void* buffer, size_t count, int flags) override;
   ssize_t Recvmsg(int fd, msghdr* message, int flags) override;
   ssize_t Sendmsg(int fd, const msghdr* message, int flags) override;
+
+  ssize_t Splice(int in, int out, size_t count) override;
+  ssize_t Sendfile(int in, int out, size_t count) override;
+  ssize_t CopyFileRange(int in, int out, size_t count) override;
 
   int Poll(pollfd* fds, nfds_t count, int timeout_ms) override;
   int Eventfd() override;
@@ -142,6 +148,9 @@ class InterceptingSyscalls : public flow::Syscalls {
   template <typename Function>
   ssize_t Vectored(Call call, int fd, absl::Span<const iovec> memory,
                    bool dont_wait, Function function);
+  // Calls that move bytes from descriptor to descriptor.
+  template <typename Function>
+  ssize_t Between(Call call, int in, int out, size_t count, Function function);
   // Calls on one piece of memory.
   template <typename Function>
   ssize_t Flat(Call call, int fd, const void* buffer, size_t count,

@@ -130,8 +130,8 @@ ZERO_COUNT = (
     "whether a count of 0 is the end of the stream is for the transport to report and the state machine "
     "to decide: ask the Attempt, the OrEof or FlowState",
 )
-# Where 0 from the kernel is turned into Eof.
-ZERO_COUNT_HOME = re.compile(r"flow/(state\.|sys/|fd/|testing/memory)")
+# Where 0 from the kernel is turned into Eof, or (a splice's) into a read that asks.
+ZERO_COUNT_HOME = re.compile(r"flow/(state\.|sys/|fd/|relay/carrier\.|testing/memory)")
 # A value that came from a call that moves bytes: `n = fd.TryRead(...)`.
 MOVED = re.compile(
     r"\b(\w+)\s*=\s*[^;=]*(?:\b|(?<=\w))"

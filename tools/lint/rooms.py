@@ -34,7 +34,7 @@ BELOW = {
     "buffered": ["layers", "fd", "driver", "waist", "contract", "sys"],
     "layers": ["fd", "driver", "waist", "contract", "sys"],
     "net": ["fd", "driver", "waist", "contract", "sys"],
-    "relay": ["fd", "driver", "waist", "contract", "sys"],
+    "relay": ["fd", "driver", "waist", "state", "contract", "sys"],  # makes calls of its own
     # For tls: and tls-listen: alone, which stand on what net dials and accepts.
     "tls": ["net", "fd", "driver", "waist", "contract", "sys"],
 }

@@ -1,0 +1,112 @@
+// File: copy_jobs.h (internal)
+//
+// The jobs (flow/job.h) of a copy: taking a chunk from the source, giving it to
+// the sink, and moving bytes from a file straight to a sink. The blocking and
+// the futures driver run the same.
+
+#ifndef FLOW_RELAY_COPY_JOBS_H_
+#define FLOW_RELAY_COPY_JOBS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "flow/core.h"
+#include "flow/job.h"
+#include "flow/relay/carrier.h"
+#include "flow/relay/movement.h"
+#include "flow/relay/relay_options.h"
+#include "flow/sys/mono_time.h"
+#include "flow/transport.h"
+#include "flow/turn.h"
+
+namespace flow {
+namespace internal {
+
+// A chunk from the source into the carrier, which is empty.
+class TakeJob final : public Job {
+ public:
+  explicit TakeJob(Carrier& carrier) : carrier_(carrier) {}
+
+  Attempt Try(Core& core) override { return carrier_.Take(core); }
+  Then Moved(Turn& turn, size_t n) override;
+
+ private:
+  Carrier& carrier_;
+};
+
+// Looks at the source from time to time while the sink takes nothing: nobody
+// reads, so nobody else would see it reset. Only a reset for certain counts; an
+// orderly end comes after bytes that are still to be read.
+class SourceWatch {
+ public:
+  explicit SourceWatch(Core& source);
+
+  bool possible() const { return possible_; }
+  // The instant at which to look, `now` being one at which the sink is full.
+  MonoTime NextLook(MonoTime now);
+  // Looks if it is time to.
+  bool FoundReset(MonoTime now);
+  void SinkMoved() { next_ = kNever; }
+
+ private:
+  Core& source_;
+  const bool possible_;
+  MonoTime next_ = kNever;
+};
+
+// What is in the carrier to the sink, then the flush.
+class GiveJob final : public Job {
+ public:
+  GiveJob(Carrier& carrier, SourceWatch& watch, Movement& movement)
+      : carrier_(carrier), watch_(watch), movement_(movement) {}
+
+  Attempt Try(Core& core) override;
+  Then Moved(Turn& turn, size_t n) override;
+
+  // It was given up since the source was found to be reset.
+  bool source_is_reset() const { return source_is_reset_; }
+
+ private:
+  Carrier& carrier_;
+  SourceWatch& watch_;
+  Movement& movement_;
+  bool source_is_reset_ = false;
+  bool flushing_ = false;
+};
+
+// From a file to a socket or a file, in one call. Holds the source, which never
+// waits, for each try alone.
+class DirectJob final : public Job {
+ public:
+  // `method`: kSendfile or kCopyFileRange.
+  DirectJob(CopyMethod method, Core& source, Movement& movement)
+      : method_(method), source_(source), movement_(movement) {}
+
+  Attempt Try(Core& core) override;
+  Then Moved(Turn& turn, size_t n) override;
+
+  // If 0: a read has to say what is the matter, the end perhaps.
+  size_t moved() const { return moved_; }
+  // This will never work.
+  bool refused() const { return refused_; }
+  bool may_have_signalled() const { return may_have_signalled_; }
+
+ private:
+  Attempt Move(const RawEnd& in, const RawEnd& out);
+
+  const CopyMethod method_;
+  Core& source_;
+  Movement& movement_;
+  size_t moved_ = 0;
+  bool refused_ = false;
+  bool may_have_signalled_ = false;
+};
+
+// The status of a direction whose source was found to be reset.
+absl::Status SourceResetStatus(const Core& source);
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_RELAY_COPY_JOBS_H_

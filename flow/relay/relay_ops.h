@@ -1,0 +1,124 @@
+// File: relay_ops.h (internal)
+//
+// The operations that a relay is made of in the futures driver: the jobs of
+// flow/relay/copy_jobs.h, parked, and a timer.
+
+#ifndef FLOW_RELAY_RELAY_OPS_H_
+#define FLOW_RELAY_RELAY_OPS_H_
+
+#include <memory>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "flow/async_op.h"
+#include "flow/cancel.h"
+#include "flow/job.h"
+#include "flow/limits.h"
+#include "flow/poller.h"
+#include "flow/relay/carrier.h"
+#include "flow/relay/copy_jobs.h"
+#include "flow/relay/movement.h"
+#include "flow/state.h"
+#include "flow/sys/mono_time.h"
+#include "flow/transport.h"
+
+namespace flow {
+namespace internal {
+
+// How a step of one direction ended.
+struct StepOutcome {
+  bool done = false;
+  bool at_eof = false;           // of the source
+  bool source_is_reset = false;  // found while giving
+  absl::Status status;           // if none of these
+};
+using StepSink = absl::AnyInvocable<void(const StepOutcome&) &&>;
+
+// `carrier` and the like outlive the operation, which `sink` sees to.
+class AsyncTake final : public AsyncOp {
+ public:
+  AsyncTake(std::shared_ptr<AsyncCore> flow, const Limits& limits,
+            Carrier& carrier, StepSink sink)
+      : AsyncOp(flow, Role::kRead, limits, flow->core().read_name(), 0),
+        job_(carrier),
+        sink_(std::move(sink)) {}
+
+ private:
+  Job& job() override { return job_; }
+  void Deliver(bool done) override {
+    std::move(sink_)(StepOutcome{done, !done && at_eof(), false,
+                                 done ? absl::OkStatus() : status()});
+  }
+
+  TakeJob job_;
+  StepSink sink_;
+};
+
+class AsyncGive final : public AsyncOp {
+ public:
+  AsyncGive(std::shared_ptr<AsyncCore> flow, const Limits& limits,
+            Carrier& carrier, SourceWatch& watch, Movement& movement,
+            StepSink sink)
+      : AsyncOp(std::move(flow), Role::kWrite, limits, "write", 0),
+        job_(carrier, watch, movement),
+        sink_(std::move(sink)) {}
+
+ private:
+  Job& job() override { return job_; }
+  void Deliver(bool done) override {
+    const bool reset = job_.source_is_reset();
+    std::move(sink_)(StepOutcome{done && !reset, false, reset,
+                                 done ? absl::OkStatus() : status()});
+  }
+
+  GiveJob job_;
+  StepSink sink_;
+};
+
+// Tells whether `when` came before `token` was cancelled. Destroys itself.
+class AsyncTimer final : public Parked {
+ public:
+  using Done = absl::AnyInvocable<void(bool passed) &&>;
+
+  static void Start(const std::shared_ptr<AsyncCore>& flow, MonoTime when,
+                    const CancelToken& token, Done done) {
+    if (!flow->poller().Begin()) return std::move(done)(false);
+    flow->CountOutstanding(1);
+    flow->poller().MakeReady(
+        *new AsyncTimer(flow, when, token, std::move(done)));
+  }
+
+  void OnReady() override {
+    Poller& poller = flow_->poller();
+    const bool over = poller.stopping() || token_.cancelled();
+    if (!over && flow_->core().sys()->Now() < when_) {
+      return poller.Park(*this, flow_->parked(), Wait(), token_.signal(), when_,
+                         [this] { return token_.cancelled(); });
+    }
+    flow_->CountOutstanding(-1);
+    {
+      const Poller::Handing handing(&poller);
+      std::move(done_)(!over);
+    }
+    delete this;
+  }
+
+ private:
+  AsyncTimer(std::shared_ptr<AsyncCore> flow, MonoTime when, CancelToken token,
+             Done done)
+      : flow_(std::move(flow)),
+        when_(when),
+        token_(std::move(token)),
+        done_(std::move(done)) {}
+
+  const std::shared_ptr<AsyncCore> flow_;
+  const MonoTime when_;
+  const CancelToken token_;
+  Done done_;
+};
+
+}  // namespace internal
+}  // namespace flow
+
+#endif  // FLOW_RELAY_RELAY_OPS_H_
