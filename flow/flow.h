@@ -95,6 +95,7 @@ class AsyncFlow;
 
 namespace internal {
 class Core;
+class CoreHold;
 }  // namespace internal
 
 class Flow {
@@ -236,6 +237,7 @@ class Flow {
 
  private:
   friend class AsyncFlow;
+  friend class internal::CoreHold;
 
   internal::Core* core_ = nullptr;
 };

@@ -182,6 +182,11 @@ int Syscalls::SigTake(const sigset_t* set) {
   return ::sigtimedwait(set, nullptr, &none);
 }
 
+int Syscalls::StartThread(pthread_t* thread, void* (*body)(void*),
+                          void* argument) {
+  return ::pthread_create(thread, nullptr, body, argument);
+}
+
 int Syscalls::GetAddrInfo(const char* node, const char* service,
                           const addrinfo* hints, addrinfo** result) {
   return ::getaddrinfo(node, service, hints, result);

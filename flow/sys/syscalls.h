@@ -17,6 +17,7 @@
 
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -108,6 +109,11 @@ class Syscalls {
   virtual int SigPending(sigset_t* set);
   // sigtimedwait(2) with a zero timeout: takes one pending signal of `set`.
   virtual int SigTake(const sigset_t* set);
+
+  // --- Threads. pthread_create(3) with default attributes: 0, or the error's
+  // number. Only flow/sys/own_thread.cc calls it.
+  virtual int StartThread(pthread_t* thread, void* (*body)(void*),
+                          void* argument);
 
   // --- Names. getaddrinfo(3): blocks for as long as the resolver likes; the
   // result is freed with FreeAddrInfo.
