@@ -35,6 +35,7 @@
 
 #include "flow/signal.h"
 #include "flow/sys/mono_time.h"
+#include "flow/sys/primitives.h"
 
 namespace flow {
 
@@ -43,8 +44,8 @@ namespace internal {
 // What a source and its tokens share.
 struct CancelState {
   Signal signal;
-  std::atomic<bool> cancelled{false};
-  std::atomic<int64_t> deadline_ns{kNever.nanos()};
+  Atomic<bool> cancelled{false};
+  Atomic<int64_t> deadline_ns{kNever.nanos()};
 };
 
 }  // namespace internal

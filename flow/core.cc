@@ -72,7 +72,7 @@ Answer Core::AfterTry(Role role, Tried tried, const absl::Status& error) {
   if (error.ok()) {
     step = Apply(event);
   } else {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     step = Apply(event);
     if (step.record_read) read_error_ = error;
     if (step.record_write) write_error_ = error;
@@ -82,7 +82,7 @@ Answer Core::AfterTry(Role role, Tried tried, const absl::Status& error) {
 }
 
 void Core::Seal(const absl::Status& error) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   const Step step = Apply([](FlowState s) { return s.Seal(); });
   if (step.record_write) write_error_ = error;
 }
@@ -111,7 +111,7 @@ void Core::Leave(Direction d) {
 // Passes the direction to the first in its queue, which leaves the caller
 // pinned only; false if nobody is there after all.
 bool Core::HandOver(Direction d) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   TurnQueue& queue = QueueOf(d);
   Waiter* const next = queue.first;
   if (next == nullptr) {
@@ -170,7 +170,7 @@ void Core::TurnQueue::Remove(Waiter* waiter) {
 }
 
 bool Core::Queue(Waiter* waiter, Direction d) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   TurnQueue& queue = QueueOf(d);
   queue.Append(waiter);
   CountQueued(d, 1);
@@ -200,7 +200,7 @@ bool Core::WaitTurn(Role role, Sleeper& sleeper, Woke& woke) {
     // since Queue() let go of mu_.
     woke = ended ? Woke::kRetry
                  : sleeper.Sleep(Wait::For(&waiter.signal, /*seq=*/0));
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (waiter.granted) return true;
     if (woke == Woke::kRetry && !ended) continue;
     QueueOf(d).Remove(&waiter);
@@ -243,7 +243,7 @@ void Core::RunClose() {
   const absl::Status status = transport_->Close();
   transport_.reset();
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     close_status_ = status;
     close_done_ = true;
   }
@@ -251,7 +251,7 @@ void Core::RunClose() {
 }
 
 std::optional<absl::Status> Core::CloseResult() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   if (!close_done_) return std::nullopt;
   return close_status_;
 }
@@ -317,7 +317,7 @@ absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
     transport = std::move(transport_);
     released_.store(true, std::memory_order_release);
     {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(&mu_);
       close_done_ = true;
     }
     signal_.Notify();  // a Close that has come meanwhile waits for this
@@ -340,12 +340,12 @@ absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
 // ---------------------------------------------------------------------- facts
 
 absl::Status Core::ReadError() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   return read_error_;
 }
 
 absl::Status Core::WriteError() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   return write_error_;
 }
 

@@ -31,7 +31,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "flow/endpoint.h"
 #include "flow/limits.h"
 #include "flow/signal.h"
@@ -39,6 +38,7 @@
 #include "flow/state.h"
 #include "flow/stats.h"
 #include "flow/status.h"
+#include "flow/sys/primitives.h"
 #include "flow/sys/syscalls.h"
 #include "flow/transport.h"
 
@@ -225,7 +225,7 @@ class Core {
   void RunClose();
   absl::Status AwaitClosed();
 
-  std::atomic<uint64_t> word_;
+  Atomic<uint64_t> word_;
   Signal signal_;  // notified whenever the state changes what sleepers wait for
   std::unique_ptr<Transport> transport_;  // used inside; destroyed by RunClose
   Syscalls* const sys_;
@@ -233,7 +233,7 @@ class Core {
   uint32_t read_hint_ = 0;
   FdGuard* fd_guard_ = nullptr;
 
-  absl::Mutex mu_;
+  Mutex mu_;
   TurnQueue read_queue_ ABSL_GUARDED_BY(mu_);
   TurnQueue write_queue_ ABSL_GUARDED_BY(mu_);
   absl::Status read_error_ ABSL_GUARDED_BY(mu_);
@@ -250,7 +250,7 @@ class Core {
   const bool can_read_;
   const bool can_write_;
   const bool can_release_fd_;
-  std::atomic<bool> released_{false};
+  Atomic<bool> released_{false};
   const absl::string_view read_name_;
 
   std::atomic<uint64_t> bytes_read_{0};

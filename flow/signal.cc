@@ -10,7 +10,7 @@ namespace flow {
 void Signal::Notify() {
   seq_.fetch_add(1, std::memory_order_seq_cst);
   if (links_.load(std::memory_order_seq_cst) == 0) return;
-  absl::MutexLock lock(&mu_);
+  internal::MutexLock lock(&mu_);
   for (SignalLink* link = first_; link != nullptr; link = link->next_) {
     link->Notified();
   }
@@ -19,7 +19,7 @@ void Signal::Notify() {
 void SignalLink::Link(Signal* signal) {
   signal_ = signal;
   if (signal_ == nullptr) return;
-  absl::MutexLock lock(&signal_->mu_);
+  internal::MutexLock lock(&signal_->mu_);
   previous_ = nullptr;
   next_ = signal_->first_;
   if (next_ != nullptr) next_->previous_ = this;
@@ -30,7 +30,7 @@ void SignalLink::Link(Signal* signal) {
 void SignalLink::Unlink() {
   if (signal_ == nullptr) return;
   {
-    absl::MutexLock lock(&signal_->mu_);
+    internal::MutexLock lock(&signal_->mu_);
     if (previous_ != nullptr) previous_->next_ = next_;
     if (next_ != nullptr) next_->previous_ = previous_;
     if (signal_->first_ == this) signal_->first_ = next_;

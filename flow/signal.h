@@ -26,7 +26,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "flow/sys/primitives.h"
 #include "flow/sys/syscalls.h"
 
 namespace flow {
@@ -49,12 +49,12 @@ class Signal {
  private:
   friend class SignalLink;
 
-  std::atomic<uint64_t> seq_{0};
+  internal::Atomic<uint64_t> seq_{0};
   // Counts the links without the mutex, so that Notify is cheap when there are
   // none. Sequentially consistent with seq_: either the notifier sees the link,
   // or the sleeper sees the new seq.
-  std::atomic<uint32_t> links_{0};
-  absl::Mutex mu_;  // a leaf: nothing is locked under it
+  internal::Atomic<uint32_t> links_{0};
+  internal::Mutex mu_;  // a leaf: nothing is locked under it
   SignalLink* first_ ABSL_GUARDED_BY(mu_) = nullptr;
 };
 
@@ -84,7 +84,7 @@ class Waker {
 
   int fd_ = -1;
   uint32_t generation_ = 0;  // of fork: the parent's eventfd is not ours
-  std::atomic<bool> poked_{false};
+  internal::Atomic<bool> poked_{false};
 };
 
 // Something that is told of notifications while it is linked (internal).
