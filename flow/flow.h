@@ -96,6 +96,7 @@ class AsyncFlow;
 namespace internal {
 class Core;
 class CoreHold;
+struct FlowAccess;
 }  // namespace internal
 
 class Flow {
@@ -238,6 +239,7 @@ class Flow {
  private:
   friend class AsyncFlow;
   friend class internal::CoreHold;
+  friend struct internal::FlowAccess;
 
   internal::Core* core_ = nullptr;
 };

@@ -30,8 +30,12 @@
 #include "flow/sys/mono_time.h"
 
 struct epoll_event;
+struct winsize;
 
 namespace flow {
+
+struct ChildFailure;
+struct ChildPlan;
 
 class Syscalls {
  public:
@@ -64,7 +68,7 @@ class Syscalls {
   // eventfd(2), close-on-exec and non-blocking.
   virtual int Eventfd();
   // epoll(7), close-on-exec; ENOSYS where there is none. Only flow/poll_set.cc
-  // calls these.
+  // and flow/net/fd_group.cc call these.
   virtual int EpollCreate();
   virtual int EpollCtl(int epoll, int operation, int fd, epoll_event* event);
   virtual int EpollWait(int epoll, epoll_event* events, int count,
@@ -103,6 +107,7 @@ class Syscalls {
   // On a unix socket that is not yet bound: the mode of the file that bind
   // makes (Linux; no window in which it has another).
   virtual int Fchmod(int fd, mode_t mode);
+  virtual int Flock(int fd, int operation);
 
   // --- The SIGPIPE guard (flow/fd/sigpipe.h). The mask is the thread's own.
   virtual int SigMask(int how, const sigset_t* set, sigset_t* old);
@@ -114,6 +119,25 @@ class Syscalls {
   // number. Only flow/sys/own_thread.cc calls it.
   virtual int StartThread(pthread_t* thread, void* (*body)(void*),
                           void* argument);
+
+  // --- Processes (flow/net/child_process.h). StartChild is fork and exec in
+  // one (flow/sys/child.h): the new process, or -1 with `failure` filled in.
+  virtual pid_t StartChild(const ChildPlan& plan, ChildFailure* failure);
+  // pidfd_open(2), close-on-exec; ENOSYS where there is none.
+  virtual int PidfdOpen(pid_t pid);
+  // waitid(2) and a signal for the process behind `pidfd` or, if that is -1,
+  // for `pid`; a negative `pid` is a process group, for Kill alone.
+  virtual int Waitid(pid_t pid, int pidfd, siginfo_t* info, int options);
+  virtual int Kill(pid_t pid, int pidfd, int signal);
+
+  // --- Terminals (flow/net/pty.h). PtyUnlock lets the slave side of the pty
+  // master `fd` be opened (TIOCSPTLCK); PtySlave opens it, without making it
+  // anybody's terminal (TIOCGPTPEER, else its path).
+  virtual int PtyUnlock(int fd);
+  virtual int PtySlave(int fd);
+  virtual int GetWindowSize(int fd, winsize* size);
+  virtual int SetWindowSize(int fd, const winsize* size);
+  virtual int Tcsetattr(int fd, int actions, const termios* mode);
 
   // --- Names. getaddrinfo(3): blocks for as long as the resolver likes; the
   // result is freed with FreeAddrInfo.

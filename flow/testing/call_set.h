@@ -56,6 +56,16 @@ enum class Call : uint8_t {
   kGetpeername,
   kGetsockopt,
   kSetsockopt,
+  // Processes and terminals.
+  kStartChild,
+  kPidfdOpen,
+  kWaitid,
+  kKill,
+  kPtyUnlock,
+  kPtySlave,
+  kGetWindowSize,
+  kSetWindowSize,
+  kTcsetattr,
   // Asking.
   kFcntl,
   kFstat,
@@ -66,6 +76,7 @@ enum class Call : uint8_t {
   kReadlink,
   kUnlink,
   kFchmod,
+  kFlock,
   kGetAddrInfo,
 };
 inline constexpr int kCallCount = static_cast<int>(Call::kGetAddrInfo) + 1;
