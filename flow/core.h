@@ -173,6 +173,11 @@ class Core {
                                            std::memory_order_relaxed);
   }
   Stats GetStats() const;
+  // Both ways. Reads no clock.
+  uint64_t BytesMoved() const {
+    return bytes_read_.load(std::memory_order_relaxed) +
+           bytes_written_.load(std::memory_order_relaxed);
+  }
 
   // How large the next fresh buffer should be. By the holder of the read side.
   size_t read_hint() const { return read_hint_; }

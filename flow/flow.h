@@ -95,6 +95,7 @@ class AsyncFlow;
 
 namespace internal {
 class Core;
+class CoreHold;
 struct FlowAccess;
 }  // namespace internal
 
@@ -237,6 +238,7 @@ class Flow {
 
  private:
   friend class AsyncFlow;
+  friend class internal::CoreHold;
   friend struct internal::FlowAccess;
 
   internal::Core* core_ = nullptr;

@@ -1,6 +1,6 @@
 // What flows do to the process they are in, and it to them: signals, what a
-// child inherits, what ten thousand connections leave behind (cases A.1, D.22,
-// M.80).
+// child inherits (cases A.1, M.80). What many connections leave behind:
+// churn_test.cc.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdint>
-#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -18,11 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/config.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "flow/async_context.h"
 #include "flow/async_flow.h"
@@ -31,6 +27,8 @@
 #include "flow/flow.h"
 #include "flow/net/dial.h"
 #include "flow/net/listener.h"
+#include "flow/net/serve.h"
+#include "flow/net/serve_test_support.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -132,66 +130,6 @@ TEST(ProcessTest, SignalsDoNotDisturbAStream) {
   EXPECT_EQ(wrong, 0);
 }
 
-// The number in a line of /proc/self/status: "Threads:", "VmRSS:" (in kB).
-int64_t OfProcess(absl::string_view key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind(std::string(key), 0) == 0) {
-      return std::stoll(line.substr(key.size()));
-    }
-  }
-  ADD_FAILURE() << "no " << key;
-  return 0;
-}
-
-void DialAndEcho(const std::string& address, int times) {
-  for (int i = 0; i < times; ++i) {
-    absl::StatusOr<Flow> f = flow::Dial(address);
-    ASSERT_THAT(f, IsOk());
-    ASSERT_THAT(f->Write("ping"), IsOk());
-    ASSERT_THAT(f->Read(), IsData("ping"));
-    ASSERT_THAT(f->Close(), IsOk());
-  }
-}
-
-// P5, case D.22: 10,000 x dial, echo, close: descriptors, threads and memory
-// are what they were.
-TEST(ProcessTest, TenThousandConnectionsLeaveNothingBehind) {
-  for (const char* where : {"tcp:127.0.0.1:0", "unix:"}) {
-    const ShortTempDir folder;
-    const bool is_unix = absl::string_view(where) == "unix:";
-    absl::StatusOr<Listener> listener =
-        flow::Listen(is_unix ? absl::StrCat(where, folder.Path("s")) : where);
-    ASSERT_THAT(listener, IsOk());
-    std::thread server([&listener] {
-      for (;;) {
-        absl::StatusOr<Flow> f = listener->Accept();
-        if (!f.ok()) return;
-        auto got = f->Read();
-        if (got.ok() && !got->is_eof()) {
-          EXPECT_THAT(f->Write(got->data().view()), IsOk());
-        }
-      }
-    });
-    DialAndEcho(listener->address(), 1000);  // what is made once is made
-    const int fds = CountOpenFds();
-    const int64_t threads = OfProcess("Threads:");
-    const int64_t resident = OfProcess("VmRSS:");
-    DialAndEcho(listener->address(), is_unix ? 1000 : 9000);
-    EXPECT_LE(CountOpenFds(), fds + 1);  // the server may have one more in hand
-    EXPECT_EQ(OfProcess("Threads:"), threads);
-#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
-    !defined(ABSL_HAVE_THREAD_SANITIZER)
-    // (A sanitizer keeps what was freed.)
-    EXPECT_LE(OfProcess("VmRSS:"), resident + 2048);
-#else
-    static_cast<void>(resident);
-#endif
-    EXPECT_THAT(listener->Close(), IsOk());
-    server.join();
-  }
-}
-
 // The descriptors that a program started from here finds open.
 std::set<std::string> SeenByAChild() {
   RawPair out = RawPipe(O_CLOEXEC);
@@ -237,6 +175,12 @@ TEST(ProcessTest, AProgramStartedFromHereInheritsNothingOfOurs) {
     ASSERT_THAT(async, IsOk());
     twice.push_back(*std::move(async));
   }
+  // A server, its threads' alarm clocks, and a connection that is served.
+  flow::ServeOptions serving;
+  serving.idle_limit = absl::Minutes(1);
+  flow::Server served = MustServe(Echo, serving);
+  Flow guest = MustDial(served);
+  ExpectEcho(guest, "x");
   auto one = twice[0].Read(absl::Seconds(30));
   auto two = twice[1].Read(absl::Seconds(30));
   EXPECT_THAT(SeenByAChild(), IsSubsetOf(before));

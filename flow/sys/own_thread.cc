@@ -3,8 +3,6 @@
 #include <csignal>
 #include <memory>
 
-#include "flow/sys/syscalls.h"
-
 namespace flow {
 namespace {
 
@@ -41,11 +39,40 @@ bool BlockSigpipeForGood() {
 
 bool OwnThread::Start(absl::string_view name,
                       absl::AnyInvocable<void() &&> body) {
+  return Make(name, std::move(body), Syscalls::Real());
+}
+
+bool OwnThread::StartWithoutSignals(absl::string_view name,
+                                    absl::AnyInvocable<void() &&> body,
+                                    Syscalls* sys) {
+  // A thread inherits its maker's mask, so that there is no moment in which it
+  // takes one. Blocked, the signals of a fault would end the process without
+  // its handlers having been called.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  for (const int fault :
+       {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
+    sigdelset(&all, fault);
+  }
+  sys->SigMask(SIG_BLOCK, &all, &before);
+  const bool started = Make(name, std::move(body), sys);
+  sys->SigMask(SIG_SETMASK, &before, nullptr);
+  return started;
+}
+
+bool OwnThread::Make(absl::string_view name, absl::AnyInvocable<void() &&> body,
+                     Syscalls* sys) {
   auto start = std::make_unique<flow::Start>(
       flow::Start{std::string(name), std::move(body)});
-  running_ = pthread_create(&thread_, nullptr, &RunBody, start.get()) == 0;
+  running_ = sys->StartThread(&thread_, &RunBody, start.get()) == 0;
   if (running_) static_cast<void>(start.release());
   return running_;
+}
+
+void OwnThread::Detach() {
+  if (running_) pthread_detach(thread_);
+  running_ = false;
 }
 
 void OwnThread::JoinUnlessSelf() {

@@ -14,6 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "flow/sys/syscalls.h"
 
 namespace flow {
 
@@ -32,8 +33,17 @@ class OwnThread {
   // Runs `body` on a new thread. False if the system refuses (EAGAIN).
   bool Start(absl::string_view name, absl::AnyInvocable<void() &&> body);
 
+  // The same, with all signals blocked in the thread but those that say that it
+  // is at fault itself (and a profiler's): signals are for the threads of the
+  // user, who may wait for them with sigwait(3). `sys` makes the thread.
+  bool StartWithoutSignals(absl::string_view name,
+                           absl::AnyInvocable<void() &&> body, Syscalls* sys);
+
   // Waits for the thread to end; lets it go if that is the calling thread.
   void JoinUnlessSelf();
+
+  // Nobody will wait for the thread.
+  void Detach();
 
   // In a forked child: there is no such thread.
   void Forget() { running_ = false; }
@@ -43,6 +53,9 @@ class OwnThread {
   }
 
  private:
+  bool Make(absl::string_view name, absl::AnyInvocable<void() &&> body,
+            Syscalls* sys);
+
   pthread_t thread_ = {};
   bool running_ = false;
 };

@@ -218,6 +218,11 @@ int Syscalls::SigTake(const sigset_t* set) {
   return ::sigtimedwait(set, nullptr, &none);
 }
 
+int Syscalls::StartThread(pthread_t* thread, void* (*body)(void*),
+                          void* argument) {
+  return ::pthread_create(thread, nullptr, body, argument);
+}
+
 int Syscalls::PidfdOpen(pid_t pid) {
 #ifdef SYS_pidfd_open
   // Not in the C library before glibc 2.36. Close-on-exec by itself.

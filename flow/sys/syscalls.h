@@ -17,6 +17,7 @@
 
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -121,6 +122,11 @@ class Syscalls {
   virtual int SigPending(sigset_t* set);
   // sigtimedwait(2) with a zero timeout: takes one pending signal of `set`.
   virtual int SigTake(const sigset_t* set);
+
+  // --- Threads. pthread_create(3) with default attributes: 0, or the error's
+  // number. Only flow/sys/own_thread.cc calls it.
+  virtual int StartThread(pthread_t* thread, void* (*body)(void*),
+                          void* argument);
 
   // --- Processes (flow/net/child_process.h). StartChild is fork and exec in
   // one (flow/sys/child.h): the new process, or -1 with `failure` filled in.
