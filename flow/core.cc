@@ -14,6 +14,13 @@ namespace {
 // the last of them (DESIGN: P3).
 constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
 
+// In words; most flows have none, and one pointer for that.
+std::unique_ptr<const std::string> LayersOf(const Transport& transport) {
+  std::string layers = transport.layers();
+  if (layers.empty()) return nullptr;
+  return std::make_unique<const std::string>(std::move(layers));
+}
+
 }  // namespace
 
 absl::Status ClosedLocallyStatus(ErrorDetail detail, absl::string_view context,
@@ -45,6 +52,7 @@ Core::Core(std::unique_ptr<Transport> transport, Syscalls* sys)
       fork_generation_(ForkGeneration()),
       local_(transport_->local()),
       peer_(transport_->peer()),
+      layers_(LayersOf(*transport_)),
       born_(sys->Now()),
       abort_is_visible_(transport_->abort_is_visible()),
       ends_are_visible_(transport_->ends_are_visible()),
@@ -350,7 +358,8 @@ absl::Status Core::WriteError() {
 }
 
 std::string Core::Describe() const {
-  return absl::StrCat("flow ", EndpointPair(local_, peer_));
+  return absl::StrCat("flow ", layers_ == nullptr ? "" : *layers_,
+                      EndpointPair(local_, peer_));
 }
 
 ErrorDetail Core::Detail(absl::string_view operation,

@@ -146,7 +146,8 @@ class Core {
     return Handle(d == Direction::kRead ? &Transport::read_handle
                                         : &Transport::write_handle);
   }
-  // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112".
+  // "flow tcp 127.0.0.1:5432 -> 127.0.0.1:40112"; of a layer "flow throttle
+  // over tcp 127.0.0.1:5432 -> ...".
   std::string Describe() const;
   // The payload of an error of `operation`: both ends, and the bytes done.
   ErrorDetail Detail(absl::string_view operation,
@@ -238,6 +239,7 @@ class Core {
 
   const Endpoint local_;
   const Endpoint peer_;
+  const std::unique_ptr<const std::string> layers_;  // null: none
   const MonoTime born_;
   const bool abort_is_visible_;
   const bool ends_are_visible_;

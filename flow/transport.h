@@ -49,6 +49,7 @@
 #include <cstdint>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -278,6 +279,11 @@ class Transport {
 
   // What its reads are called in messages: a listener's are "accept".
   virtual absl::string_view read_name() const { return "read"; }
+
+  // For messages: the layers between the flow and what the endpoints name, the
+  // outermost first, each followed by " over ": "throttle over prefix over ".
+  // Empty if it is none. Asked for once, when the flow is made.
+  virtual std::string layers() const { return {}; }
 
   // Both ends by name, captured when the stream was made.
   virtual Endpoint local() const { return {}; }

@@ -7,13 +7,13 @@
 #include <memory>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "flow/endpoint.h"
+#include "flow/layers/forwarding.h"
+#include "flow/layers/iovecs.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
 #include "flow/sys/syscalls.h"
@@ -77,30 +77,11 @@ class Bucket {
   MonoTime filled_at_;
 };
 
-using Parts = absl::InlinedVector<iovec, 16>;
-
-size_t TotalLength(absl::Span<const iovec> parts) {
-  size_t total = 0;
-  for (const iovec& part : parts) total += part.iov_len;
-  return total;
-}
-
-// The first `n` bytes of `parts`, n > 0.
-Parts Trimmed(absl::Span<const iovec> parts, size_t n) {
-  Parts trimmed;
-  for (const iovec& part : parts) {
-    trimmed.push_back({part.iov_base, std::min(part.iov_len, n)});
-    n -= trimmed.back().iov_len;
-    if (n == 0) break;
-  }
-  return trimmed;
-}
-
-class ThrottleTransport : public Transport {
+class ThrottleTransport final : public internal::ForwardingTransport {
  public:
   ThrottleTransport(std::unique_ptr<Transport> below,
                     const ThrottleOptions& options, Syscalls* sys)
-      : below_(std::move(below)),
+      : ForwardingTransport("throttle", std::move(below)),
         sys_(sys),
         read_bucket_(options.read, sys->Now()),
         write_bucket_(options.write, sys->Now()) {}
@@ -111,56 +92,25 @@ class ThrottleTransport : public Transport {
   Attempt TryWrite(absl::Span<const iovec> from) override {
     return Paced(write_bucket_, from, &Transport::TryWrite);
   }
-  Attempt TryFlush() override { return below_->TryFlush(); }
-  Attempt TryShutdown(ShutdownMode half) override {
-    // The read half below stays open for TryDrain; FlowState answers Eof.
-    if (half == ShutdownMode::kRead) return Attempt::Transferred(0);
-    return below_->TryShutdown(half);
-  }
-  Attempt TryPeerEnd(PeerEnd at_least) override {
-    return below_->TryPeerEnd(at_least);
-  }
-  void Abort() override { below_->Abort(); }
-  absl::Status Close() override { return below_->Close(); }
-  void CloseAfterFork() override { below_->CloseAfterFork(); }
-  absl::Status last_error() const override { return below_->last_error(); }
-
-  bool is_layer() const override { return true; }
-  // Not paced: these bytes are dropped.
-  Attempt TryDrain(absl::Span<const iovec> scratch) override {
-    return below_->is_layer() ? below_->TryDrain(scratch)
-                              : below_->TryRead(scratch);
-  }
-
-  bool can_read() const override { return below_->can_read(); }
-  bool can_write() const override { return below_->can_write(); }
-  bool abort_is_visible() const override { return below_->abort_is_visible(); }
-  bool ends_are_visible() const override { return below_->ends_are_visible(); }
-  int native_handle() const override { return below_->native_handle(); }
-  int read_handle() const override { return below_->read_handle(); }
-  int write_handle() const override { return below_->write_handle(); }
-  absl::string_view read_name() const override { return below_->read_name(); }
-  Endpoint local() const override { return below_->local(); }
-  Endpoint peer() const override { return below_->peer(); }
 
  private:
   using Try = Attempt (Transport::*)(absl::Span<const iovec>);
 
   Attempt Paced(Bucket& bucket, absl::Span<const iovec> parts, Try attempt) {
-    if (bucket.unlimited()) return (below_.get()->*attempt)(parts);
-    const size_t wanted = TotalLength(parts);
+    if (bucket.unlimited()) return (below().*attempt)(parts);
+    const size_t wanted = internal::TotalLength(parts);
     const size_t allowed = bucket.Allowed(wanted, sys_->Now());
     if (allowed == 0) {
       return Attempt::WouldBlock(Wait::Until(bucket.ReadyAt(wanted)));
     }
     const Attempt done =
-        allowed == wanted ? (below_.get()->*attempt)(parts)
-                          : (below_.get()->*attempt)(Trimmed(parts, allowed));
+        allowed == wanted
+            ? (below().*attempt)(parts)
+            : (below().*attempt)(internal::FirstOf(parts, allowed));
     if (done.transferred()) bucket.Take(done.n());
     return done;
   }
 
-  const std::unique_ptr<Transport> below_;
   Syscalls* const sys_;
   Bucket read_bucket_;   // of the read direction
   Bucket write_bucket_;  // of the write direction
@@ -185,14 +135,12 @@ absl::Status Check(absl::string_view side, const ThrottleRate& rate) {
 absl::StatusOr<Flow> Throttle(Flow below, const ThrottleOptions& options) {
   if (absl::Status s = Check("read", options.read); !s.ok()) return s;
   if (absl::Status s = Check("write", options.write); !s.ok()) return s;
-  Syscalls* const sys =
-      below.syscalls() != nullptr ? below.syscalls() : Syscalls::Real();
-  absl::StatusOr<std::unique_ptr<Transport>> transport =
-      below.ReleaseTransport();
-  if (!transport.ok()) return transport.status();
-  return Flow(
-      std::make_unique<ThrottleTransport>(*std::move(transport), options, sys),
-      sys);
+  return internal::Layered(
+      std::move(below),
+      [&options](std::unique_ptr<Transport> transport, Syscalls* sys) {
+        return std::make_unique<ThrottleTransport>(std::move(transport),
+                                                   options, sys);
+      });
 }
 
 }  // namespace flow
