@@ -22,15 +22,13 @@ std::string ForwardingTransport::layers() const {
   return absl::StrCat(name_, " over ", below_->layers());
 }
 
-Attempt ForwardingTransport::FailWith(absl::Status words, ErrorKind kind,
-                                      ErrorScope scope) {
+void ForwardingTransport::Tell(absl::Status words) {
   const std::thread::id self = std::this_thread::get_id();
   absl::MutexLock lock(&mu_);
   told_.erase(std::remove_if(told_.begin(), told_.end(),
                              [self](const Told& t) { return t.who == self; }),
               told_.end());
   told_.push_back({self, std::move(words)});
-  return Attempt::Failed(kind, scope);
 }
 
 // "Asked for once, right after the failure, by the thread that met it."

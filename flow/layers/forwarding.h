@@ -100,7 +100,13 @@ class ForwardingTransport : public Transport {
   // A failure of the layer's own. `words` say the call ("write() failed: ...")
   // and the code.
   Attempt FailWith(absl::Status words, ErrorKind kind, ErrorScope scope)
-      ABSL_LOCKS_EXCLUDED(mu_);
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    Tell(std::move(words));
+    return Attempt::Failed(kind, scope);
+  }
+  // What last_error() is to give to this thread, about the failure that it is
+  // being told. A layer that has asked below for words passes them on with it.
+  void Tell(absl::Status words) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // What a thread that met a failure is about to ask for: both directions may

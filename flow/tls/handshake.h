@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -46,6 +47,7 @@ class HandshakeTransport final : public Transport {
   int native_handle() const override { return below_->native_handle(); }
   int read_handle() const override { return below_->read_handle(); }
   int write_handle() const override { return below_->write_handle(); }
+  std::string layers() const override { return below_->layers(); }
   absl::string_view read_name() const override { return "tls_handshake"; }
   Endpoint local() const override { return below_->local(); }
   Endpoint peer() const override { return below_->peer(); }

@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -71,6 +72,7 @@ class TlsTransport final : public Transport {
   int native_handle() const override { return below_.native_handle(); }
   int read_handle() const override { return below_.read_handle(); }
   int write_handle() const override { return below_.write_handle(); }
+  std::string layers() const override { return "tls over " + below_.layers(); }
   Endpoint local() const override { return below_.local(); }
   Endpoint peer() const override { return below_.peer(); }
 

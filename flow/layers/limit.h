@@ -1,0 +1,75 @@
+// File: limit.h
+//
+// LimitBytes: the first so many bytes of a flow.
+//
+//   flow::ByteLimits limits;
+//   limits.read.bytes = content_length;           // then Eof
+//   absl::StatusOr<flow::Flow> body =
+//       flow::LimitBytes(*std::move(connection), limits);
+//
+//   limits.read = {1 << 20, flow::BeyondLimit::kFail};   // no more than 1 MiB
+//
+// Also known as: take, head, bounded stream, LimitedReader, MaxBytesReader.
+// (Not to be taken for flow::Limits, which bound how long a call may take.)
+//
+// What comes of a direction's bytes beyond its limit:
+//
+// | BeyondLimit | reading                              | writing              |
+// |-------------|--------------------------------------|----------------------|
+// | kEnd        | Eof after the last byte, as if the   | closed by peer       |
+// |             | peer had ended there. No byte beyond | (FAILED_PRECONDITION)|
+// |             | it is taken from the flow below.     |                      |
+// | kFail       | RESOURCE_EXHAUSTED, if a byte        | RESOURCE_EXHAUSTED   |
+// |             | beyond it comes. If the peer ends    |                      |
+// |             | there, Eof.                          |                      |
+//
+// Reading has kEnd by default ("the first N bytes"), writing kFail. A limit of
+// 0 is one. A Write that goes beyond the limit sends what fits; its status has
+// the count.
+//
+// The flow is a layer (flow/flow.h, "Shutdown"): it owns the flow below, whose
+// properties and endpoints it shows.
+//
+// Guarantees:
+// - Exact in both directions, whatever the steps were: the peer gets, and the
+//   caller is given, exactly the first N bytes.
+// - Endings stick, as of every flow, and end that direction alone.
+// - An Eof of the limit's is not the peer's: bytes may be left below, so Close
+//   may reset the peer, and CloseGracefully does not wait for its end. Who
+//   needs the flow itself again should read N bytes from it, without this.
+
+#ifndef FLOW_LAYERS_LIMIT_H_
+#define FLOW_LAYERS_LIMIT_H_
+
+#include <cstdint>
+#include <limits>
+
+#include "absl/status/statusor.h"
+#include "flow/flow.h"
+
+namespace flow {
+
+// What bytes beyond the limit are.
+enum class BeyondLimit : uint8_t {
+  kEnd,   // not there: the stream ends
+  kFail,  // a failure
+};
+
+// Of one direction.
+struct ByteLimit {
+  uint64_t bytes = std::numeric_limits<uint64_t>::max();  // no limit
+  BeyondLimit beyond = BeyondLimit::kEnd;
+};
+
+struct ByteLimits {
+  ByteLimit read;
+  ByteLimit write = {std::numeric_limits<uint64_t>::max(), BeyondLimit::kFail};
+};
+
+// `below`, limited. FAILED_PRECONDITION if `below` is in use or has ended on
+// either side; it is then closed.
+absl::StatusOr<Flow> LimitBytes(Flow below, const ByteLimits& limits);
+
+}  // namespace flow
+
+#endif  // FLOW_LAYERS_LIMIT_H_
