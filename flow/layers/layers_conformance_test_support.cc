@@ -26,6 +26,8 @@ ConformanceTarget OverMemory(std::string name, PutOn put) {
       BothEnds([]() -> absl::StatusOr<FlowPair> { return MemoryPair(); },
                std::move(put));
   target.more_than_fits = kMemoryPairCapacity + 100'000;
+  // Quantity is the memory pair's own suite's.
+  target.bulk = 500'000;
   return target;
 }
 
@@ -82,7 +84,6 @@ std::vector<ConformanceTarget> SlowLayersOverMemory() {
       OverMemory("SlowTeeOverMemory", WithSlowSinks),
       OverMemory("CrumbsOverMemory", InCrumbs)};
   for (ConformanceTarget& target : targets) {
-    target.bulk = 500'000;
     // Bytes are held here, too.
     target.more_than_fits += 600'000;
   }
@@ -96,6 +97,7 @@ ConformanceTarget ManyLayersOverTcp() {
   target.name = "ManyOverTcp";
   target.make = BothEnds(Connect, Many);
   target.more_than_fits = size_t{4} << 20;
+  target.bulk = 1'000'000;
   return target;
 }
 

@@ -150,7 +150,9 @@ TEST_P(TlsEndingsTest, AResetBelowIsAReset) {
   peer_->SendBytes(peer_->Seal("before"));
   EXPECT_THAT(peer_->below().Abort(), IsOk());
   std::string got;
-  EXPECT_THAT(ReadAll(got), IsKind(ErrorKind::kReset));
+  const absl::Status reset = ReadAll(got);
+  EXPECT_THAT(reset, IsKind(ErrorKind::kReset));
+  EXPECT_THAT(reset.message(), HasSubstr("flow tls over memory a"));
   EXPECT_EQ(got, "before");
   ExpectStays(absl::StatusCode::kUnavailable, ErrorKind::kReset);
 }
