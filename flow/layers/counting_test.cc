@@ -27,6 +27,9 @@ using ::flow_testing::IsOk;
 using ::flow_testing::MemoryPair;
 using ::flow_testing::StatusIs;
 
+// No test waits so long: a mistake is to be a failure, not a hang.
+constexpr absl::Duration kLong = absl::Seconds(20);
+
 class CountingTest : public ::testing::Test {
  protected:
   // A counted flow and its peer.
@@ -48,7 +51,7 @@ TEST_F(CountingTest, BytesAndStepsAreCountedEachWay) {
   ASSERT_THAT(f.Write("12345"), IsOk());
   ASSERT_THAT(f.Write("678"), IsOk());
   ASSERT_THAT(peer.Write("ab"), IsOk());
-  EXPECT_THAT(f.Read(), IsData("ab"));
+  EXPECT_THAT(f.Read(kLong), IsData("ab"));
   EXPECT_EQ(Counts().written.bytes, 8);
   EXPECT_EQ(Counts().written.steps, 2);
   EXPECT_EQ(Counts().read.bytes, 2);
@@ -71,14 +74,14 @@ TEST_F(CountingTest, EndsAndFailuresAreToldApart) {
   {
     auto [f, peer] = Make();
     ASSERT_THAT(peer.Shutdown(ShutdownMode::kWrite), IsOk());
-    EXPECT_THAT(f.Read(), IsEof());
+    EXPECT_THAT(f.Read(kLong), IsEof());
     ASSERT_THAT(f.Shutdown(ShutdownMode::kWrite), IsOk());
     EXPECT_EQ(Counts().read.ends, 1);
     EXPECT_EQ(Counts().written.ends, 1);
   }
   auto [f, peer] = Make();
   ASSERT_THAT(peer.Abort(), IsOk());
-  EXPECT_THAT(f.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(f.Read(kLong), IsKind(ErrorKind::kReset));
   EXPECT_EQ(Counts().read.failures, 1);
   EXPECT_EQ(Counts().read.ends, 1);
 }
@@ -101,7 +104,7 @@ TEST_F(CountingTest, AnotherThreadSeesWhatABlockedFlowHasDone) {
       [&f = f] { EXPECT_THAT(f.Write("0123456789 and more"), IsOk()); });
   while (Counts().written.waits == 0) std::this_thread::yield();
   EXPECT_EQ(Counts().written.bytes, 10);
-  EXPECT_THAT(peer.Read(), IsData("0123456789"));
+  EXPECT_THAT(peer.Read(kLong), IsData("0123456789"));
   writer.join();
   EXPECT_EQ(Counts().written.bytes, 19);
 }

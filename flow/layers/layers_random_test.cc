@@ -28,7 +28,6 @@ namespace {
 
 using ::flow_testing::IsOk;
 using ::flow_testing::MemoryPair;
-using ::flow_testing::PutOn;
 using ::flow_testing::TestedLayer;
 
 constexpr size_t kBytes = 60'000;

@@ -47,6 +47,9 @@ using ::flow_testing::TestedLayer;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+// No test waits so long: a mistake is to be a failure, not a hang.
+constexpr absl::Duration kLong = absl::Seconds(20);
+
 // What was done to a transport.
 struct Deeds {
   int closed = 0;
@@ -136,7 +139,7 @@ TEST_P(LayersTest, AbortIsVisibleToThePeer) {
   OnMemory();
   EXPECT_TRUE(flow_.abort_is_visible());
   ASSERT_THAT(flow_.Abort(), IsOk());
-  EXPECT_THAT(peer_.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(peer_.Read(kLong), IsKind(ErrorKind::kReset));
 }
 
 TEST_P(LayersTest, AHalfClosePassesThrough) {
@@ -144,12 +147,12 @@ TEST_P(LayersTest, AHalfClosePassesThrough) {
   EXPECT_TRUE(flow_.ends_are_visible());
   ASSERT_THAT(flow_.Write("request"), IsOk());
   ASSERT_THAT(flow_.Shutdown(ShutdownMode::kWrite), IsOk());
-  EXPECT_THAT(peer_.Read(), IsData("request"));
-  EXPECT_THAT(peer_.Read(), IsEof());
+  EXPECT_THAT(peer_.Read(kLong), IsData("request"));
+  EXPECT_THAT(peer_.Read(kLong), IsEof());
   ASSERT_THAT(peer_.Write("answer"), IsOk());
   ASSERT_THAT(peer_.Shutdown(ShutdownMode::kWrite), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("answer"));
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("answer"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 // SEED: a layer whose both sides are shut closes the flow below, though its
@@ -168,9 +171,9 @@ TEST_P(LayersTest, ItIsNamedInErrorsThatKeepTheirWords) {
               StatusIs(absl::StatusCode::kPermissionDenied,
                        AllOf(HasSubstr("words from below"),
                              HasSubstr("flow " + GetParam().name + " over "))));
-  EXPECT_THAT(flow_.Read(), StatusIs(absl::StatusCode::kPermissionDenied,
-                                     HasSubstr("words from below")));
-  EXPECT_THAT(flow_.Read(), IsKind(ErrorKind::kTruncated));
+  EXPECT_THAT(flow_.Read(kLong), StatusIs(absl::StatusCode::kPermissionDenied,
+                                          HasSubstr("words from below")));
+  EXPECT_THAT(flow_.Read(kLong), IsKind(ErrorKind::kTruncated));
 }
 
 TEST_P(LayersTest, EndpointsAndHandlesAreThoseBelow) {
@@ -201,7 +204,7 @@ TEST_P(LayersTest, AVectoredWriteIsOneSystemCall) {
   EXPECT_EQ(counted.trace().count(), before + 1) << counted.TraceString();
   std::string got;
   while (got.size() < 16 * 6) {
-    auto part = pair->second.Read();
+    auto part = pair->second.Read(kLong);
     ASSERT_THAT(part, IsOk());
     got += part->data().view();
   }
@@ -227,7 +230,7 @@ TEST_P(LayersTest, ItsTimeIsThatOfTheFlowBelow) {
 TEST_P(LayersTest, AFlowThatHasEndedIsRefusedAndClosed) {
   auto [below, peer] = MemoryPair();
   ASSERT_THAT(peer.Shutdown(ShutdownMode::kWrite), IsOk());
-  ASSERT_THAT(below.Read(), IsEof());
+  ASSERT_THAT(below.Read(kLong), IsEof());
   EXPECT_THAT(GetParam().put(std::move(below)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(peer.WaitPeerEnd(PeerEnd::kGone, absl::Seconds(20)), IsOk());
@@ -247,7 +250,7 @@ TEST_P(LayersTest, ItCanBeReleasedAndGoesOn) {
   ASSERT_THAT(transport, IsOk());
   Flow again(*std::move(transport));
   ASSERT_THAT(again.Write("still here"), IsOk());
-  EXPECT_THAT(peer_.Read(), IsData("still here"));
+  EXPECT_THAT(peer_.Read(kLong), IsData("still here"));
 }
 
 // Composed: each has its name, the outermost first, and one Close ends all.

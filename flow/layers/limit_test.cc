@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "flow/flow.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
@@ -30,6 +31,9 @@ using ::flow_testing::MemoryPair;
 using ::flow_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+
+// No test waits so long: a mistake is to be a failure, not a hang.
+constexpr absl::Duration kLong = absl::Seconds(20);
 
 class LimitTest : public ::testing::Test {
  protected:
@@ -58,24 +62,24 @@ class LimitTest : public ::testing::Test {
 TEST_F(LimitTest, ReadsEndAfterTheFirstBytes) {
   LimitReads(5, BeyondLimit::kEnd);
   ASSERT_THAT(peer_.Write("hello world"), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("hello"));
-  EXPECT_THAT(flow_.Read(), IsEof());
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("hello"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 // It does not wait for a byte that it would not give.
 TEST_F(LimitTest, AnEndComesWithoutTheNextByte) {
   LimitReads(5, BeyondLimit::kEnd);
   ASSERT_THAT(peer_.Write("hel"), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("hel"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("hel"));
   ASSERT_THAT(peer_.Write("lo"), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("lo"));
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("lo"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 TEST_F(LimitTest, OfALimitOfNothingThereIsNothing) {
   LimitReads(0, BeyondLimit::kEnd);
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 // P1: the peer's own end, before the limit or at it, is Eof in both modes.
@@ -83,18 +87,18 @@ TEST_F(LimitTest, APeerThatEndsWithinTheLimitIsEof) {
   LimitReads(5, BeyondLimit::kFail);
   ASSERT_THAT(peer_.Write("hello"), IsOk());
   ASSERT_THAT(peer_.Shutdown(ShutdownMode::kWrite), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("hello"));
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("hello"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 // The table of errors: "line and size limits: RESOURCE_EXHAUSTED".
 TEST_F(LimitTest, OneByteTooMuchFailsTheReads) {
   LimitReads(5, BeyondLimit::kFail);
   ASSERT_THAT(peer_.Write("hello!"), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("hello"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("hello"));
   for (int i = 0; i < 2; ++i) {
     EXPECT_THAT(
-        flow_.Read(),
+        flow_.Read(kLong),
         StatusIs(absl::StatusCode::kResourceExhausted,
                  AllOf(HasSubstr("read() failed: beyond the limit of 5 bytes"),
                        HasSubstr("flow limit over memory a -> memory b"))));
@@ -114,8 +118,8 @@ TEST_F(LimitTest, AWriteThatGoesBeyondSendsWhatFits) {
   EXPECT_THAT(flow_.WriteSome("x"),
               StatusIs(absl::StatusCode::kResourceExhausted));
   ASSERT_THAT(flow_.Close(), IsOk());
-  EXPECT_THAT(peer_.Read(), IsData("hello! wor"));
-  EXPECT_THAT(peer_.Read(), IsEof());
+  EXPECT_THAT(peer_.Read(kLong), IsData("hello! wor"));
+  EXPECT_THAT(peer_.Read(kLong), IsEof());
 }
 
 // Case 54, with the answer of a peer that takes no more.
@@ -126,7 +130,7 @@ TEST_F(LimitTest, AWriteBeyondAnEndIsRefusedAsByThePeer) {
               AllOf(StatusIs(absl::StatusCode::kFailedPrecondition,
                              HasSubstr("the stream ends after 10 bytes")),
                     IsKind(ErrorKind::kClosedByPeer), HasBytesDone(10)));
-  EXPECT_THAT(peer_.Read(), IsData("hello! wor"));
+  EXPECT_THAT(peer_.Read(kLong), IsData("hello! wor"));
 }
 
 TEST_F(LimitTest, AWriteOfExactlyTheLimitIsOk) {
@@ -146,7 +150,7 @@ TEST_F(LimitTest, WithoutLimitsAllPasses) {
   Make(ByteLimits());
   const std::string big(60'000, 'x');
   ASSERT_THAT(flow_.Write(big), IsOk());
-  EXPECT_THAT(peer_.Read(), IsOk());
+  EXPECT_THAT(peer_.Read(kLong), IsOk());
 }
 
 }  // namespace

@@ -12,13 +12,14 @@
 // Also known as: trace, sniffer, dump, `socat -v -x`. What the three formats
 // say of the same events (`>` is what we send, `<` what we receive):
 //
-//   kText      +0.000102 tcp 127.0.0.1:1 -> 127.0.0.1:2 > 14 B "GET / HTTP/1.0"
-//              +0.000502 tcp 127.0.0.1:1 -> 127.0.0.1:2 < eof
-//   kHexdump   +0.000102 tcp 127.0.0.1:1 -> 127.0.0.1:2 > 14 B
-//              > 00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 30 |GET /
-//              HTTP/1.0|
-//   kJsonLines {"t":0.000102,"flow":"tcp 127.0.0.1:1 ->
-//   127.0.0.1:2","dir":"out","event":"data","bytes":14,"data":"GET / HTTP/1.0"}
+// clang-format off
+// | kText      | +0.000102 tcp 127.0.0.1:1 -> 127.0.0.1:2 > 14 B "GET / HTTP/1.0"                |
+// |            | +0.000502 tcp 127.0.0.1:1 -> 127.0.0.1:2 < eof                                  |
+// | kHexdump   | +0.000102 tcp 127.0.0.1:1 -> 127.0.0.1:2 > 14 B                                 |
+// |            | > 00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 30        |GET / HTTP/1.0| |
+// | kJsonLines | {"t":0.000102,"flow":"tcp 127.0.0.1:1 -> 127.0.0.1:2","dir":"out",              |
+// |            |  "event":"data","at":0,"bytes":14,"data":"GET / HTTP/1.0"}                      |
+// clang-format on
 //
 // Events: open, data, eof, failed, shutdown, abort, close. `data` are the steps
 // in which bytes passed, not the calls: what one Write sent may be two lines,

@@ -38,6 +38,9 @@ using ::flow_testing::StatusIs;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// No test waits so long: a mistake is to be a failure, not a hang.
+constexpr absl::Duration kLong = absl::Seconds(20);
+
 class PrefixTest : public ::testing::Test {
  protected:
   PrefixTest() {
@@ -62,20 +65,20 @@ class PrefixTest : public ::testing::Test {
 TEST_F(PrefixTest, ThePrefixComesBeforeWhatTheFlowHas) {
   ASSERT_THAT(peer_.Write("from below"), IsOk());
   Make(absl::string_view("given back, "));
-  EXPECT_THAT(flow_.Read(), IsData("given back, "));
-  EXPECT_THAT(flow_.Read(), IsData("from below"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("given back, "));
+  EXPECT_THAT(flow_.Read(kLong), IsData("from below"));
 }
 
 TEST_F(PrefixTest, BuffersAndCordsAreTakenToo) {
   Make(Buffer::CopyOf("a buffer"));
-  EXPECT_THAT(flow_.Read(), IsData("a buffer"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("a buffer"));
   below_ = std::move(flow_);
   absl::Cord pieces("many");
   pieces.Append(absl::MakeCordFromExternal(" pieces", [] {}));
   Make(pieces);
   std::string got;
   while (got.size() < pieces.size()) {
-    absl::StatusOr<OrEof<Buffer>> part = flow_.Read();
+    absl::StatusOr<OrEof<Buffer>> part = flow_.Read(kLong);
     ASSERT_THAT(part, IsOk());
     got += part->data().view();
   }
@@ -89,7 +92,7 @@ TEST_F(PrefixTest, SmallReadsTakeItPieceByPiece) {
   std::string got;
   char three[3];
   while (got.size() < 10) {
-    auto n = flow_.ReadInto(absl::MakeSpan(three));
+    auto n = flow_.ReadInto(absl::MakeSpan(three), kLong);
     ASSERT_THAT(n, IsOk());
     got.append(three, n->data());
   }
@@ -107,16 +110,16 @@ TEST_F(PrefixTest, AReadOfThePrefixDoesNotWait) {
 TEST_F(PrefixTest, APastDeadlineLeavesThePrefixWhereItIs) {
   Make(absl::string_view("still here"));
   EXPECT_THAT(flow_.Read(absl::ZeroDuration()), IsKind(ErrorKind::kDeadline));
-  EXPECT_THAT(flow_.Read(), IsData("still here"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("still here"));
 }
 
 // P1: an ending is told after the bytes that came before it.
 TEST_F(PrefixTest, EofBelowIsToldAfterThePrefix) {
   ASSERT_THAT(peer_.Close(), IsOk());
   Make(absl::string_view("last words"));
-  EXPECT_THAT(flow_.Read(), IsData("last words"));
-  EXPECT_THAT(flow_.Read(), IsEof());
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("last words"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 TEST_F(PrefixTest, AResetBelowIsToldAfterThePrefix) {
@@ -124,8 +127,8 @@ TEST_F(PrefixTest, AResetBelowIsToldAfterThePrefix) {
   Make(absl::string_view("last words"));
   // The writer meets it first: the reader still gets what had arrived.
   EXPECT_THAT(flow_.Write("x"), IsKind(ErrorKind::kReset));
-  EXPECT_THAT(flow_.Read(), IsData("last words"));
-  EXPECT_THAT(flow_.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(flow_.Read(kLong), IsData("last words"));
+  EXPECT_THAT(flow_.Read(kLong), IsKind(ErrorKind::kReset));
 }
 
 TEST_F(PrefixTest, WaitPeerEndLooksPastThePrefix) {
@@ -139,31 +142,31 @@ TEST_F(PrefixTest, WaitPeerEndLooksPastThePrefix) {
 TEST_F(PrefixTest, ShutdownOfReadingDropsThePrefix) {
   Make(absl::string_view("unwanted"));
   ASSERT_THAT(flow_.Shutdown(ShutdownMode::kRead), IsOk());
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
   ASSERT_THAT(flow_.Write("still writing"), IsOk());
-  EXPECT_THAT(peer_.Read(), IsData("still writing"));
+  EXPECT_THAT(peer_.Read(kLong), IsData("still writing"));
 }
 
 // For the next layer, TLS after STARTTLS for one.
 TEST_F(PrefixTest, ReleaseTransportKeepsWhatIsUnread) {
   Make(absl::string_view("abcdef"));
   char two[2];
-  ASSERT_THAT(flow_.ReadInto(absl::MakeSpan(two)), IsOk());
+  ASSERT_THAT(flow_.ReadInto(absl::MakeSpan(two), kLong), IsOk());
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       flow_.ReleaseTransport();
   ASSERT_THAT(transport, IsOk());
   Flow next(*std::move(transport));
   ASSERT_THAT(peer_.Write("ghi"), IsOk());
-  EXPECT_THAT(next.Read(), IsData("cdef"));
-  EXPECT_THAT(next.Read(), IsData("ghi"));
+  EXPECT_THAT(next.Read(kLong), IsData("cdef"));
+  EXPECT_THAT(next.Read(kLong), IsData("ghi"));
 }
 
 TEST_F(PrefixTest, PrefixesStack) {
   Make(absl::string_view("second "));
   below_ = std::move(flow_);
   Make(absl::string_view("first "));
-  EXPECT_THAT(flow_.Read(), IsData("first "));
-  EXPECT_THAT(flow_.Read(), IsData("second "));
+  EXPECT_THAT(flow_.Read(kLong), IsData("first "));
+  EXPECT_THAT(flow_.Read(kLong), IsData("second "));
 }
 
 // A flow that can't read can still have something given back.
@@ -185,15 +188,15 @@ TEST_F(PrefixTest, AWriteOnlyFlowGivesThePrefixThenEof) {
   };
   below_ = Flow(std::make_unique<WriteOnly>());
   Make(absl::string_view("all there is"));
-  EXPECT_THAT(flow_.Read(), IsData("all there is"));
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("all there is"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
   EXPECT_THAT(flow_.Write("x"), IsOk());
 }
 
 TEST_F(PrefixTest, AnEmptyPrefixIsTheFlowItself) {
   ASSERT_THAT(peer_.Write("as it is"), IsOk());
   Make(absl::string_view());
-  EXPECT_THAT(flow_.Read(), IsData("as it is"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("as it is"));
   EXPECT_THAT(flow_.ToString(), Not(HasSubstr("prefix")));
 }
 
@@ -211,7 +214,7 @@ TEST_F(PrefixTest, ItsNameStandsInMessages) {
 // Guarantee: FAILED_PRECONDITION, and `below` is closed.
 TEST_F(PrefixTest, AFlowThatHasEndedIsRefusedAndClosed) {
   ASSERT_THAT(peer_.Shutdown(ShutdownMode::kWrite), IsOk());
-  ASSERT_THAT(below_.Read(), IsEof());
+  ASSERT_THAT(below_.Read(kLong), IsEof());
   EXPECT_THAT(Prefix(std::move(below_), absl::string_view("x")),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(peer_.WaitPeerEnd(PeerEnd::kGone, absl::Seconds(20)), IsOk());

@@ -35,6 +35,8 @@ using ::flow_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+// No test waits so long: a mistake is to be a failure, not a hang.
+constexpr absl::Duration kLong = absl::Seconds(20);
 constexpr absl::Duration kShort = absl::Milliseconds(20);
 
 class TeeTest : public ::testing::Test {
@@ -69,7 +71,7 @@ class TeeTest : public ::testing::Test {
     std::string got(size, '\0');
     size_t have = 0;
     while (have < size) {
-      auto n = flow.ReadInto(absl::MakeSpan(got).subspan(have));
+      auto n = flow.ReadInto(absl::MakeSpan(got).subspan(have), kLong);
       if (!n.ok() || n->is_eof()) break;
       have += n->data();
     }
@@ -88,10 +90,10 @@ TEST_F(TeeTest, EachSinkGetsItsDirection) {
   Make(1000);
   ASSERT_THAT(flow_.Write("question"), IsOk());
   ASSERT_THAT(peer_.Write("answer"), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("answer"));
-  EXPECT_THAT(peer_.Read(), IsData("question"));
-  EXPECT_THAT(reads_.Read(), IsData("answer"));
-  EXPECT_THAT(writes_.Read(), IsData("question"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("answer"));
+  EXPECT_THAT(peer_.Read(kLong), IsData("question"));
+  EXPECT_THAT(reads_.Read(kLong), IsData("answer"));
+  EXPECT_THAT(writes_.Read(kLong), IsData("question"));
 }
 
 TEST_F(TeeTest, WithoutSinksNothingIsCopied) {
@@ -100,7 +102,7 @@ TEST_F(TeeTest, WithoutSinksNothingIsCopied) {
   ASSERT_THAT(made, IsOk());
   ASSERT_THAT(made->Write("x"), IsOk());
   ASSERT_THAT(peer.Write("y"), IsOk());
-  EXPECT_THAT(peer.Read(), IsData("x"));
+  EXPECT_THAT(peer.Read(kLong), IsData("x"));
   EXPECT_THAT(made->Read(), IsData("y"));
 }
 
@@ -112,7 +114,7 @@ TEST_F(TeeTest, AReadWaitsForASlowSinkAndLosesNothing) {
   EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
   EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
   EXPECT_EQ(Get(reads_, 10), "0123456789");
-  EXPECT_THAT(flow_.Read(), IsData("0123456789abcde"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("0123456789abcde"));
   EXPECT_EQ(Get(reads_, 5), "abcde");
 }
 
@@ -179,12 +181,12 @@ TEST_F(TeeTest, ClosingEndsTheCopiesInOrder) {
   Make(1000);
   ASSERT_THAT(peer_.Write("all"), IsOk());
   ASSERT_THAT(peer_.Shutdown(ShutdownMode::kWrite), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("all"));
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsData("all"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
   ASSERT_THAT(flow_.Close(), IsOk());
-  EXPECT_THAT(reads_.Read(), IsData("all"));
-  EXPECT_THAT(reads_.Read(), IsEof());
-  EXPECT_THAT(writes_.Read(), IsEof());
+  EXPECT_THAT(reads_.Read(kLong), IsData("all"));
+  EXPECT_THAT(reads_.Read(kLong), IsEof());
+  EXPECT_THAT(writes_.Read(kLong), IsEof());
 }
 
 // P10's rule: an error is an abort, so that a part is not taken for the whole.
@@ -192,19 +194,19 @@ TEST_F(TeeTest, AFailureBelowAbortsTheCopies) {
   Make(1000);
   ASSERT_THAT(peer_.Write("a part"), IsOk());
   ASSERT_THAT(peer_.Abort(), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("a part"));
-  EXPECT_THAT(flow_.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(flow_.Read(kLong), IsData("a part"));
+  EXPECT_THAT(flow_.Read(kLong), IsKind(ErrorKind::kReset));
   ASSERT_THAT(flow_.Close(), IsOk());
-  EXPECT_THAT(reads_.Read(), IsData("a part"));
-  EXPECT_THAT(reads_.Read(), IsKind(ErrorKind::kReset));
-  EXPECT_THAT(writes_.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(reads_.Read(kLong), IsData("a part"));
+  EXPECT_THAT(reads_.Read(kLong), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(writes_.Read(kLong), IsKind(ErrorKind::kReset));
 }
 
 TEST_F(TeeTest, AbortAbortsTheCopiesToo) {
   Make(1000);
   ASSERT_THAT(flow_.Abort(), IsOk());
-  EXPECT_THAT(peer_.Read(), IsKind(ErrorKind::kReset));
-  EXPECT_THAT(reads_.Read(), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(peer_.Read(kLong), IsKind(ErrorKind::kReset));
+  EXPECT_THAT(reads_.Read(kLong), IsKind(ErrorKind::kReset));
 }
 
 // kFail: the direction fails with the sink's code and words, but not as if its
@@ -214,7 +216,7 @@ TEST_F(TeeTest, AFailedSinkFailsItsDirection) {
   ASSERT_THAT(reads_.Abort(), IsOk());
   ASSERT_THAT(peer_.Write("x"), IsOk());
   for (int i = 0; i < 2; ++i) {
-    EXPECT_THAT(flow_.Read(),
+    EXPECT_THAT(flow_.Read(kLong),
                 AllOf(StatusIs(absl::StatusCode::kUnavailable,
                                AllOf(HasSubstr("read() failed: the tee's sink"),
                                      HasSubstr("read sink -> memory b"),
@@ -222,7 +224,7 @@ TEST_F(TeeTest, AFailedSinkFailsItsDirection) {
                       IsKind(ErrorKind::kOther)));
   }
   ASSERT_THAT(flow_.Write("the other goes on"), IsOk());
-  EXPECT_THAT(writes_.Read(), IsData("the other goes on"));
+  EXPECT_THAT(writes_.Read(kLong), IsData("the other goes on"));
   ASSERT_EQ(failures_.size(), 1);
   EXPECT_THAT(failures_[0], IsKind(ErrorKind::kReset));
 }
@@ -234,7 +236,7 @@ TEST_F(TeeTest, AFailedSinkFailsTheWriteWithItsCount) {
               AllOf(StatusIs(absl::StatusCode::kFailedPrecondition,
                              HasSubstr("write() failed: the tee's sink")),
                     IsKind(ErrorKind::kOther), HasBytesDone(4)));
-  EXPECT_THAT(peer_.Read(), IsData("sent"));
+  EXPECT_THAT(peer_.Read(kLong), IsData("sent"));
 }
 
 TEST_F(TeeTest, ADroppedSinkIsToldAndTheFlowGoesOn) {
@@ -243,9 +245,9 @@ TEST_F(TeeTest, ADroppedSinkIsToldAndTheFlowGoesOn) {
   ASSERT_THAT(writes_.Abort(), IsOk());
   for (int i = 0; i < 3; ++i) {
     ASSERT_THAT(peer_.Write("in"), IsOk());
-    EXPECT_THAT(flow_.Read(), IsData("in"));
+    EXPECT_THAT(flow_.Read(kLong), IsData("in"));
     ASSERT_THAT(flow_.Write("out"), IsOk());
-    EXPECT_THAT(peer_.Read(), IsData("out"));
+    EXPECT_THAT(peer_.Read(kLong), IsData("out"));
   }
   EXPECT_EQ(failures_.size(), 2);
 }
@@ -256,7 +258,7 @@ TEST_F(TeeTest, ADroppedSinkFreesTheReadThatWaitsForIt) {
   ASSERT_THAT(peer_.Write("abc"), IsOk());
   EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
   ASSERT_THAT(reads_.Abort(), IsOk());
-  EXPECT_THAT(flow_.Read(), IsData("abc"));
+  EXPECT_THAT(flow_.Read(kLong), IsData("abc"));
 }
 
 // P8: user exceptions are contained.
@@ -281,7 +283,7 @@ TEST_F(TeeTest, ShutdownOfReadingDropsWhatWaits) {
   ASSERT_THAT(peer_.Write("abc"), IsOk());
   EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
   ASSERT_THAT(flow_.Shutdown(ShutdownMode::kRead), IsOk());
-  EXPECT_THAT(flow_.Read(), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
 TEST_F(TeeTest, ASinkThatHasEndedIsRefused) {
@@ -292,7 +294,7 @@ TEST_F(TeeTest, ASinkThatHasEndedIsRefused) {
   options.read_to = std::move(sink);
   EXPECT_THAT(Tee(std::move(below), std::move(options)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(peer.Read(), IsEof());
+  EXPECT_THAT(peer.Read(kLong), IsEof());
 }
 
 }  // namespace
