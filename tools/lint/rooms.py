@@ -31,7 +31,7 @@ BELOW = {
     "waist": ["contract", "sys"],
     "driver": ["waist", "state", "contract", "sys"],
     "fd": ["driver", "waist", "contract", "sys"],
-    "buffered": ["fd", "driver", "waist", "contract", "sys"],
+    "buffered": ["layers", "fd", "driver", "waist", "contract", "sys"],
     "layers": ["fd", "driver", "waist", "contract", "sys"],
     "net": ["fd", "driver", "waist", "contract", "sys"],
     "relay": ["fd", "driver", "waist", "contract", "sys"],

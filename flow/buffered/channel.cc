@@ -1,0 +1,14 @@
+#include "flow/buffered/channel.h"
+
+namespace flow {
+
+absl::StatusOr<Flow> Channel::Release(const Limits& limits) {
+  const absl::Status flushed = writer_.Flush(limits);
+  if (!flushed.ok()) return flushed;
+  absl::StatusOr<Flow> released = reader_.Release();
+  // The writer finds out that it has no flow any more.
+  if (released.ok()) static_cast<void>(writer_.Flush());
+  return released;
+}
+
+}  // namespace flow
