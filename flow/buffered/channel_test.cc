@@ -30,6 +30,7 @@
 #include "flow/testing/fault_syscalls.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
+#include "flow/testing/sim_syscalls.h"
 #include "flow/tls/tls.h"
 #include "flow/tls/tls_test_support.h"
 #include "flow/transport.h"
@@ -178,6 +179,7 @@ TEST(ChannelTest, StartTlsKeepsWhatWasReadTooFar) {
     absl::StatusOr<Flow> plain = chat.Release(kLong);
     ASSERT_THAT(plain, IsOk());
     EXPECT_THAT(chat.writer().Write("x"), IsKind(ErrorKind::kClosedLocally));
+    EXPECT_THAT(chat.Close(), IsOk());
     absl::StatusOr<TlsFlow> tls = TlsAccept(*std::move(plain), *server, kLong);
     ASSERT_THAT(tls, IsOk());
     served = Serve(std::move(tls->flow));
@@ -228,13 +230,17 @@ TEST(ChannelTest, FlushOverTlsGoesOnAfterALimit) {
 }
 
 TEST(ChannelTest, ReleaseThatCannotFlushLosesNothing) {
-  auto [ours, peer] = MemoryPair(3);
+  flow_testing::SimSyscalls sim;
+  sim.AutoAdvance(1);
+  flow_testing::MemoryPairOptions on_sim;
+  on_sim.sys = &sim;
+  auto [ours, peer] = MemoryPair(3, on_sim);
   Channel chat(std::move(ours));
   ASSERT_THAT(chat.writer().Write("12345"), IsOk());
-  EXPECT_THAT(chat.Release(absl::Milliseconds(1)),
+  EXPECT_THAT(chat.Release(sim.In(absl::Seconds(1))),
               StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_THAT(peer.Read(), IsData("123"));
-  absl::StatusOr<Flow> flow = chat.Release(kLong);
+  absl::StatusOr<Flow> flow = chat.Release();
   ASSERT_THAT(flow, IsOk());
   EXPECT_THAT(peer.Read(), IsData("45"));
   EXPECT_THAT(chat.reader().Read(), IsKind(ErrorKind::kClosedLocally));

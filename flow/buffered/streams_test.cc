@@ -22,6 +22,7 @@
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
+#include "flow/testing/sim_syscalls.h"
 #include "flow/transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -73,10 +74,14 @@ TEST(StreamsTest, ErrorIsToldApartFromTheEnd) {
 
 // "Nothing is lost by an error: after a limit, clear() lets it go on."
 TEST(StreamsTest, ReadingGoesOnAfterALimit) {
-  auto [ours, peer] = MemoryPair();
+  flow_testing::SimSyscalls sim;
+  sim.AutoAdvance(1);
+  flow_testing::MemoryPairOptions on_sim;
+  on_sim.sys = &sim;
+  auto [ours, peer] = MemoryPair(100, on_sim);
   FlowIstream ic(std::move(ours));
   ASSERT_THAT(peer.Write("abc"), IsOk());
-  ic.set_limits(absl::Milliseconds(20));
+  ic.set_limits(sim.In(absl::Seconds(1)));
   char space[6] = {};
   EXPECT_FALSE(ic.read(space, 6));
   EXPECT_EQ(ic.gcount(), 3);

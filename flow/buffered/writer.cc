@@ -101,13 +101,12 @@ Writer& Writer::operator=(Writer&& other) noexcept {
 Writer::~Writer() { Drop(); }
 
 void Writer::Drop() {
-  Core* const core = FlowAccess::CoreOf(flow());
-  if (core == nullptr) return;
+  if (!flow()) return;
   // Of a borrowed flow that has failed or is sealed, its owner knows.
   const bool cut = flow_.owns() ? HasWork() || (!status_.ok() && !shut_) ||
                                       FlowAccess::IsSealed(flow())
                                 : HasWork() && status_.ok();
-  if (cut) core->AbortUnwaited();
+  if (cut) FlowAccess::CoreOf(flow())->AbortUnwaited();
 }
 
 absl::Status Writer::MakeRoom(const Limits& limits) {
@@ -240,8 +239,8 @@ absl::Status Writer::Flush(const Limits& limits) {
 }
 
 absl::Status Writer::Finish(const Limits& limits) {
-  const bool gone = FlowAccess::CoreOf(flow()) == nullptr && !HasWork();
-  if (shut_ || gone) return absl::OkStatus();
+  const bool released = !flow() && !HasWork();
+  if (shut_ || released) return absl::OkStatus();
   if (HasWork() || !status_.ok()) return Flush(limits);
   // Nothing is missing, unless somebody else's Write was cut.
   return FlowAccess::IsSealed(flow()) ? flow().Write("") : absl::OkStatus();

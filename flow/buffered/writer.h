@@ -119,7 +119,8 @@ class Writer {
   [[nodiscard]] absl::Status Write(absl::string_view bytes,
                                    const Limits& limits = {}) {
     if (!status_.ok()) return status_;
-    if (bytes.size() > bytes_.room() || !rest_.empty() || bytes.empty()) {
+    if (bytes.size() > bytes_.room() || !rest_.empty() || bytes.empty() ||
+        bytes.data() == nullptr) {
       return Writev(absl::MakeConstSpan(&bytes, 1), limits);
     }
     bytes_.Append(bytes.data(), bytes.size());
@@ -168,7 +169,8 @@ class Writer {
 
   // Flush, then Flow::Close. If the flush fails, its status, and Abort.
   absl::Status Close(const Limits& limits = {});
-  // The same with Flow::CloseGracefully: OK says that the peer has got it all.
+  // The same with Flow::CloseGracefully: OK says that the peer has ended
+  // behind all of it.
   [[nodiscard]] absl::Status CloseGracefully(const Limits& limits);
   // Drops what is pending.
   absl::Status Abort() { return flow().Abort(); }

@@ -197,6 +197,18 @@ TEST(WriterTest, ReaderReadsWhatWriterWrites) {
   EXPECT_THAT(in.ReadVarint(), IsEof());
 }
 
+TEST(WriterTest, BytesAtANullAddressAreRefused) {
+  SinkLog log;
+  Writer out(SinkOf(&log));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(out.Write(absl::string_view(nullptr, 5)),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(out.Write(absl::string_view()), IsOk());
+    EXPECT_THAT(out.Write(absl::Cord()), IsOk());
+    EXPECT_THAT(out.Write("room from now on"), IsOk());
+  }
+}
+
 TEST(WriterTest, FrameThatItsLengthCantHoldIsRefused) {
   SinkLog log;
   Writer out(SinkOf(&log));
