@@ -178,7 +178,9 @@ TEST(ProcessTest, TenThousandConnectionsLeaveNothingBehind) {
     const int64_t threads = OfProcess("Threads:");
     const int64_t resident = OfProcess("VmRSS:");
     DialAndEcho(listener->address(), is_unix ? 1000 : 9000);
-    EXPECT_LE(CountOpenFds(), fds + 1);  // the server may have one more in hand
+    // The server may have one more in hand, and each of the two threads makes
+    // the descriptor that wakes it when it first sleeps for long.
+    EXPECT_LE(CountOpenFds(), fds + 3);
     EXPECT_EQ(OfProcess("Threads:"), threads);
 #if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
     !defined(ABSL_HAVE_THREAD_SANITIZER)
