@@ -303,6 +303,7 @@ TEST(AsyncDialTest, SaysWhoHasNotAnsweredAndWhoHasFailed) {
   const BlackHole hole(AF_INET);
   auto [bound, dead] = DeadAddress();
   FakeNames names;
+  names.at_once = true;
   names.Add(dead);
   names.Add(hole.address());
   AsyncContext context;
@@ -322,6 +323,7 @@ TEST(AsyncDialTest, AStallBeginsTheNextAndATokenEndsThemAll) {
   const BlackHole two(AF_INET);
   const BlackHole three(AF_INET);
   FakeNames names;
+  names.at_once = true;
   for (const BlackHole* hole : {&one, &two, &three}) names.Add(hole->address());
   AsyncContext context;
   const int before = CountOpenFds();
@@ -399,6 +401,7 @@ TEST(AsyncDialTest, SeveralDescriptorsLeaveTheirSetsBeforeTheyAreClosed) {
   AsyncContext context(executor, &kernel);
   const BlackHole one(AF_INET);
   const BlackHole two(AF_INET);
+  kernel.names.at_once = true;
   kernel.names.Add(one.address());
   kernel.names.Add(two.address());
   NetOptions options = With(&kernel);

@@ -59,10 +59,8 @@ class SimNames : public SimSyscalls {
  public:
   int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
                   addrinfo** result) override {
-    // At once, as if it were a number: a helper thread's time is not simulated.
-    addrinfo plain = *hints;
-    plain.ai_flags = 0;
-    return names.GetAddrInfo(node, service, &plain, result);
+    names.at_once = true;
+    return names.GetAddrInfo(node, service, hints, result);
   }
   void FreeAddrInfo(addrinfo* result) override { names.FreeAddrInfo(result); }
   int Socket(int domain, int type, int protocol) override {

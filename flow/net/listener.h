@@ -20,10 +20,10 @@
 // tcp: SO_REUSEADDR is set, so that a server can be started again at once (two
 // listeners on one port are still refused: FAILED_PRECONDITION); port 0 is any
 // free port. A name is listened on at all of its addresses (localhost: at
-// 127.0.0.1 and at ::1, on one port), but for those of a family that this
-// machine doesn't have. Where IPv4 is listened on too, IPv6 sockets take IPv6
-// alone, so that both families may have one port; an IPv6 socket among its
-// own takes what the system says (sysctl net.ipv6.bindv6only).
+// 127.0.0.1 and at ::1, on one port), but for those that this machine doesn't
+// have. Where IPv4 is listened on too, IPv6 sockets take IPv6 alone, so that
+// both families may have one port; otherwise they take what the system says
+// (sysctl net.ipv6.bindv6only). `v6only` decides both.
 //
 // unix: the file is made by bind(2) with `mode` (0600: who may write to it may
 // connect) less the umask, from its first moment. A path that exists, whatever

@@ -40,9 +40,8 @@ class Base : public SimSyscalls {
   Base() { AutoAdvance(1); }
   int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
                   addrinfo** result) override {
-    addrinfo plain = *hints;
-    plain.ai_flags = 0;
-    return names.GetAddrInfo(node, service, &plain, result);
+    names.at_once = true;
+    return names.GetAddrInfo(node, service, hints, result);
   }
   void FreeAddrInfo(addrinfo* result) override { names.FreeAddrInfo(result); }
   FakeNames names;
