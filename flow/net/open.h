@@ -42,6 +42,8 @@
 #ifndef FLOW_NET_OPEN_H_
 #define FLOW_NET_OPEN_H_
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "flow/flow.h"
@@ -79,6 +81,8 @@ struct OpenedListener {
   // empty: it hands plain connections through. May be copied, and called by any
   // number of threads.
   FlowUpgrade upgrade;
+  // Where it listens, as Open would be told: "tls:127.0.0.1:34567".
+  std::string address;
 
   // Both in turn, for who wants one connection only. A client that fails in
   // `upgrade` is the answer.
