@@ -184,6 +184,18 @@ TEST(DialTest, StuckResolverDoesNotMakeDialLate) {  // P3
   names.freed.WaitForNotification();  // what was left behind ends by itself
 }
 
+TEST(DialTest, AStuckResolverEndsAtTheDeadline) {  // P3
+  StuckNames names;
+  names.Add(":1");
+  const flow::MonoTime start = flow::MonoTime::Now();
+  EXPECT_THAT(Dial("tcp:stuck.test:1", absl::Milliseconds(50), With(&names)),
+              StatusIs(StatusCode::kDeadlineExceeded,
+                       AllOf(HasSubstr("lookup"), HasSubstr("stuck.test"))));
+  EXPECT_GE(flow::MonoTime::Now() - start, absl::Milliseconds(50));
+  names.go_on.Notify();
+  names.freed.WaitForNotification();
+}
+
 TEST(DialTest, NeverConnectedToItself) {
   // A socket that is bound to the port it connects to meets itself (tcp(7)).
   class BindsFirst : public flow::Syscalls {

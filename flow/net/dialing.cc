@@ -103,6 +103,7 @@ Dialing::Result Dialing::Race() {
     }
   }
   if (under_way_.empty()) {
+    DropAll();
     return JoinFailures(kOperation, address_.ToString(), failures_);
   }
   wait_ = sockets_.wait();
@@ -194,12 +195,13 @@ bool Dialing::HurryOn(Woke woke) {
   return true;
 }
 
-// Closes all that are under way.
+// Closes all that are under way, and what stood for them.
 void Dialing::DropAll() {
   for (const auto& each : under_way_) {
     if (each->wait().fd >= 0) sockets_.Remove(each->wait().fd);
   }
   under_way_.clear();
+  sockets_.Clear();
 }
 
 absl::StatusOr<Flow> Dialing::MakeFlow(UniqueFd fd, Endpoint local,
