@@ -22,10 +22,9 @@
 //
 // What each scheme gives, beside Dial and Listen:
 // - fd: borrows, or owns, as Borrow and Adopt do (flow/fd/fd.h).
-// - file: a FIFO that nobody reads yet is waited for by who writes to it,
-// within
-//   the limits; reading one waits in Read. Regular files are read and written
-//   by plain calls (P3 does not hold for them). No file becomes the controlling
+// - file: who writes to a FIFO that nobody reads yet waits for that, within the
+//   limits; who reads one waits in Read. Regular files are read and written by
+//   plain calls (P3 does not hold for them). No file becomes the controlling
 //   terminal.
 // - stdio: borrows standard input and output.
 // - pty: gives the master; Flow::peer() names the other side, "pty /dev/pts/5",
