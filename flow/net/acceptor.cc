@@ -1,14 +1,13 @@
 #include "flow/net/acceptor.h"
 
-#include <sys/stat.h>
+#include <poll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "absl/time/time.h"
-#include "flow/status.h"
+#include "flow/sys/errno_table.h"
 
 namespace flow {
 namespace internal {
@@ -29,30 +28,42 @@ void Count(std::atomic<uint64_t>& counter) {
 
 }  // namespace
 
-Acceptor::Acceptor(Syscalls* sys, UniqueFd fd, BoundPath bound, Endpoint local,
-                   std::shared_ptr<AcceptCounters> counters)
+Acceptor::Acceptor(Syscalls* sys, std::vector<ListeningSocket> sockets,
+                   Endpoint local, std::shared_ptr<AcceptCounters> counters)
     : sys_(sys),
-      fd_(std::move(fd)),
-      bound_(std::move(bound)),
+      sockets_(std::move(sockets)),
       local_(std::move(local)),
-      counters_(std::move(counters)) {}
-
-Acceptor::~Acceptor() {
-  if (fd_.valid()) RemovePath();
+      counters_(std::move(counters)),
+      group_(sys) {
+  for (const ListeningSocket& each : sockets_) {
+    group_.Add(each.fd().get(), POLLIN);
+  }
 }
 
 Attempt Acceptor::TryRead(absl::Span<const iovec> into) {
   if (into[0].iov_len < sizeof(AcceptedRecord)) return Attempt::Failed(EINVAL);
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    const size_t index = next_;
+    next_ = next_ + 1 == sockets_.size() ? 0 : next_ + 1;
+    const std::optional<Attempt> got = AcceptAt(index, into[0]);
+    if (got.has_value()) return *got;
+  }
+  return Attempt::WouldBlock(group_.wait());
+}
+
+// Not set: nobody has come there.
+std::optional<Attempt> Acceptor::AcceptAt(size_t index, const iovec& into) {
   for (int i = 0; i < kPassedOver; ++i) {
     AcceptedRecord record;
+    record.socket = static_cast<uint32_t>(index);
     record.length = sizeof(record.peer);
-    record.fd =
-        sys_->Accept(fd_.get(), reinterpret_cast<sockaddr*>(&record.peer),
-                     &record.length, SOCK_NONBLOCK);
+    record.fd = sys_->Accept(sockets_[index].fd().get(),
+                             reinterpret_cast<sockaddr*>(&record.peer),
+                             &record.length, SOCK_NONBLOCK);
     if (record.fd >= 0) {
       shortages_in_a_row_ = 0;
       Count(counters_->accepted);
-      std::memcpy(into[0].iov_base, &record, sizeof(record));
+      std::memcpy(into.iov_base, &record, sizeof(record));
       return Attempt::Transferred(sizeof(record));
     }
     const int error = errno;
@@ -62,7 +73,7 @@ Attempt Acceptor::TryRead(absl::Span<const iovec> into) {
         if (error != EINTR) Count(counters_->transient_errors);
         continue;
       case Treatment::kWait:
-        return Attempt::WouldBlock(Wait::ForFd(fd_.get(), POLLIN));
+        return std::nullopt;
       case Treatment::kShortage:
         Count(counters_->shortages);
         return Attempt::WouldBlock(Wait::Until(
@@ -86,29 +97,16 @@ Attempt Acceptor::TryShutdown(ShutdownMode half) {
   return Attempt::Transferred(0);
 }
 
-void Acceptor::RemovePath() {
-  const std::string path = std::exchange(bound_.path, "");
-  if (path.empty()) return;
-  struct stat now;
-  if (sys_->Lstat(path.c_str(), &now) != 0 || now.st_dev != bound_.device ||
-      now.st_ino != bound_.inode) {
-    return;  // somebody else's by now, or gone
-  }
-  sys_->Unlink(path.c_str());
-}
-
 absl::Status Acceptor::Close() {
-  // The path first: once it is gone nobody comes to a socket that is closing.
-  RemovePath();
-  const int error = fd_.reset();
-  return error == 0 || TreatmentOf(SysCall::kOther, error) == Treatment::kAgain
-             ? absl::OkStatus()
-             : ErrnoStatus(error, "close", local_.ToString());
+  group_.Clear();
+  absl::Status first;
+  for (ListeningSocket& each : sockets_) first.Update(each.Close());
+  return first;
 }
 
 void Acceptor::CloseAfterFork() {
-  bound_.path.clear();  // the parent still listens there
-  fd_.reset();
+  group_.Clear();
+  for (ListeningSocket& each : sockets_) each.CloseAfterFork();
 }
 
 }  // namespace internal

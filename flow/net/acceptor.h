@@ -1,13 +1,14 @@
 // File: acceptor.h (internal)
 //
-// Acceptor: a listening socket as a transport. What it carries is not bytes but
+// Acceptor: listening sockets as a transport. What it carries is not bytes but
 // connections, each as one record; so that waiting, limits, cancellation, Close
 // and the order of several acceptors come from the one driver of all flows, and
 // not from a second one for listeners.
 //
 // It alone knows what accept's errors mean for a listener (P7, P11): a client
 // that is gone already is passed over; a shortage of fds or memory is waited
-// out.
+// out. Several sockets are asked by turns, so that none that is busy keeps
+// another's clients waiting; who waits is given one descriptor (FdGroup).
 //
 // Guarantees: as of a Transport. A record that was handed over is the caller's;
 // nothing accepted stays behind.
@@ -16,20 +17,22 @@
 #define FLOW_NET_ACCEPTOR_H_
 
 #include <sys/socket.h>
-#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "flow/endpoint.h"
+#include "flow/net/fd_group.h"
+#include "flow/net/listening.h"
 #include "flow/sys/syscalls.h"
-#include "flow/sys/unique_fd.h"
 #include "flow/transport.h"
 
 namespace flow {
@@ -38,6 +41,7 @@ namespace internal {
 // What one read of an Acceptor gives. Who has it owns `fd`.
 struct AcceptedRecord {
   int fd = -1;
+  uint32_t socket = 0;  // which of the acceptor's
   socklen_t length = 0;
   sockaddr_storage peer = {};
 };
@@ -49,21 +53,13 @@ struct AcceptCounters {
   std::atomic<uint64_t> shortages{0};
 };
 
-// The file that bind has made for a unix socket, if there is one: what is there
-// when the listener closes is removed only if it is still that.
-struct BoundPath {
-  std::string path;
-  dev_t device = 0;
-  ino_t inode = 0;
-};
-
 class Acceptor final : public Transport {
  public:
-  // `fd` listens and is non-blocking.
-  Acceptor(Syscalls* sys, UniqueFd fd, BoundPath bound, Endpoint local,
+  // At least one socket. `local` is the name of the first.
+  Acceptor(Syscalls* sys, std::vector<ListeningSocket> sockets, Endpoint local,
            std::shared_ptr<AcceptCounters> counters);
   // Frees as Close does.
-  ~Acceptor() override;
+  ~Acceptor() override = default;
 
   // Writes an AcceptedRecord into `into`, which has room for one in its first
   // piece.
@@ -77,18 +73,21 @@ class Acceptor final : public Transport {
   bool can_write() const override { return false; }
   bool ends_are_visible() const override { return false; }
   bool PollIsTruth() const override { return true; }
-  int native_handle() const override { return fd_.get(); }
+  int native_handle() const override {
+    return sockets_.size() == 1 ? sockets_[0].fd().get() : -1;
+  }
   absl::string_view read_name() const override { return "accept"; }
   Endpoint local() const override { return local_; }
 
  private:
-  void RemovePath();
+  std::optional<Attempt> AcceptAt(size_t index, const iovec& into);
 
   Syscalls* const sys_;
-  UniqueFd fd_;
-  BoundPath bound_;
+  std::vector<ListeningSocket> sockets_;
   const Endpoint local_;
   const std::shared_ptr<AcceptCounters> counters_;
+  FdGroup group_;    // of the sockets
+  size_t next_ = 0;  // whose turn it is
   int shortages_in_a_row_ = 0;
 };
 

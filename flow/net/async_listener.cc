@@ -86,11 +86,15 @@ void AsyncListener::Accept(const Limits& limits,
 }
 
 std::string AsyncListener::address() const {
-  return facts_ == nullptr ? "" : facts_->address;
+  return facts_ == nullptr ? "" : facts_->address();
+}
+
+std::vector<std::string> AsyncListener::addresses() const {
+  return facts_ == nullptr ? std::vector<std::string>() : facts_->addresses();
 }
 
 uint16_t AsyncListener::port() const {
-  return facts_ == nullptr ? uint16_t{0} : facts_->local.port();
+  return facts_ == nullptr ? uint16_t{0} : facts_->port();
 }
 
 ListenerStats AsyncListener::GetStats() const {

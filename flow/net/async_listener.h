@@ -32,6 +32,7 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -78,6 +79,7 @@ class AsyncListener {
   }
 
   std::string address() const;
+  std::vector<std::string> addresses() const;
   uint16_t port() const;
   ListenerStats GetStats() const;
   int native_handle() const { return flow_.native_handle(); }

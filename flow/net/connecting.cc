@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "flow/endpoint.h"
+#include "flow/fd/fd_kind.h"
 #include "flow/status.h"
 #include "flow/sys/errno_table.h"
 #include "flow/sys/mono_time.h"
@@ -21,6 +22,8 @@ constexpr char kOperation[] = "connect";
 constexpr absl::Duration kFirstBackoff = absl::Microseconds(500);
 // Two system calls each time: 16 a second (P4).
 constexpr absl::Duration kLongestBackoff = absl::Milliseconds(125);
+// How often a socket may be connected to itself before that is the answer.
+constexpr int kMeetings = 3;
 
 std::string Where(const Endpoint& peer) {
   return absl::StrCat(peer.scheme(), " ", peer.ToString());
@@ -28,14 +31,8 @@ std::string Where(const Endpoint& peer) {
 
 }  // namespace
 
-Connecting::Connecting(Syscalls* sys, const SocketAddress& to,
-                       const Limits& limits)
-    : sys_(sys),
-      to_(to),
-      where_(Where(to.name())),
-      limits_(limits),
-      sleeper_(sys, limits_, nullptr),
-      backoff_(kFirstBackoff) {}
+Connecting::Connecting(Syscalls* sys, const SocketAddress& to)
+    : sys_(sys), to_(to), where_(Where(to.name())), backoff_(kFirstBackoff) {}
 
 Connecting::Result Connecting::Begin() {
   fd_ = UniqueFd(sys_->Socket(to_.family(), SOCK_STREAM | SOCK_NONBLOCK, 0),
@@ -44,31 +41,40 @@ Connecting::Result Connecting::Begin() {
   return Try();
 }
 
-Connecting::Result Connecting::Resume(Woke woke) {
-  if (woke != Woke::kRetry) return LimitStatus(woke, kOperation, where_, 0);
+Connecting::Result Connecting::Resume() {
   const int error = wait_.fd >= 0 ? PendingError() : 0;
   if (error != 0) return ErrnoStatus(error, kOperation, where_);
   return Try();
 }
 
 Connecting::Result Connecting::Try() {
-  // In this order: a token that was cancelled before is seen by the check, one
-  // that is cancelled after it ends the sleep.
-  sleeper_.Arm();
-  if (const Woke passed = sleeper_.Check(); passed != Woke::kRetry) {
-    return LimitStatus(passed, kOperation, where_, 0);
-  }
   // After a wait this asks what came of it: 0 or EISCONN if it is connected,
   // EALREADY if not yet.
   if (sys_->Connect(fd_.get(), to_.generic(), to_.length) == 0) {
-    return std::move(fd_);
+    return Connected();
   }
   const int error = errno;
   if (TreatmentOf(SysCall::kConnect, error) == Treatment::kDone) {
-    return std::move(fd_);
+    return Connected();
   }
   if (!MustWait(error)) return ErrnoStatus(error, kOperation, where_);
   return std::nullopt;
+}
+
+// tcp(7), simultaneous open: a connect to a local port on which nobody listens,
+// and which the kernel happens to choose for this end, connects to itself. That
+// is as good as refused, but for one thing: the server that is to be there can
+// be started meanwhile, and another try has another port.
+Connecting::Result Connecting::Connected() {
+  local_ = LocalName(sys_, fd_.get());
+  if (to_.family() == AF_UNIX || local_ != to_.name()) return std::move(fd_);
+  // Reset: a port in TIME_WAIT would be refused to its server.
+  const linger at_once = {1, 0};
+  sys_->Setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  fd_.reset();
+  if (++met_itself_ < kMeetings) return Begin();
+  return ErrnoStatus(ECONNREFUSED, kOperation,
+                     absl::StrCat(where_, " was connected to itself"));
 }
 
 // Sets wait_: how to wait before connect is called again. False: `error` is a

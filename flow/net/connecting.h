@@ -2,11 +2,12 @@
 //
 // Connecting: the attempt to connect to one address, one step at a time,
 // whoever waits between the steps. It alone knows connect(2): what its errors
-// mean, how one learns what became of a connect that ran in the background, and
-// that a unix listener's full queue can only be asked again.
+// mean, how one learns what became of a connect that ran in the background,
+// that a unix listener's full queue can only be asked again, and that TCP can
+// connect a socket to itself.
 //
-// Belongs to one thread at a time. Destroying it closes the socket, which must
-// be in nobody's poll set by then.
+// Belongs to one thread at a time. Begin, Resume and the destructor may close
+// the socket, which must be in nobody's poll set by then.
 
 #ifndef FLOW_NET_CONNECTING_H_
 #define FLOW_NET_CONNECTING_H_
@@ -17,9 +18,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "flow/limits.h"
+#include "flow/endpoint.h"
 #include "flow/net/resolver.h"
-#include "flow/sleeper.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/transport.h"
@@ -30,31 +30,36 @@ namespace internal {
 class Connecting {
  public:
   // `to` outlives this.
-  Connecting(Syscalls* sys, const SocketAddress& to, const Limits& limits);
+  Connecting(Syscalls* sys, const SocketAddress& to);
   Connecting(const Connecting&) = delete;
   Connecting& operator=(const Connecting&) = delete;
 
-  // The connected socket, or why there is none. Not set: sleep until wait() may
-  // be over, and say by Resume how that sleep ended.
+  // The connected socket, or why there is none. Not set: Resume once wait() may
+  // be over.
   using Result = std::optional<absl::StatusOr<UniqueFd>>;
   Result Begin();
-  Result Resume(Woke woke);
+  Result Resume();
 
   const Wait& wait() const { return wait_; }
-  Sleeper& sleeper() { return sleeper_; }
+  const SocketAddress& to() const { return to_; }
+  // "tcp 127.0.0.1:80", for messages.
+  const std::string& where() const { return where_; }
+  // This end's name, once it is connected.
+  const Endpoint& local() const { return local_; }
 
  private:
   Result Try();
+  Result Connected();
   bool MustWait(int error);
   int PendingError() const;
 
   Syscalls* const sys_;
   const SocketAddress& to_;
   const std::string where_;
-  const Limits limits_;
-  Sleeper sleeper_;
+  Endpoint local_;
   UniqueFd fd_;
   absl::Duration backoff_;
+  int met_itself_ = 0;
   Wait wait_;
 };
 

@@ -5,11 +5,14 @@
 //   absl::StatusOr<flow::Flow> f =
 //       flow::Dial("tcp:example.org:80", absl::Seconds(5));
 //
-// The grammar of addresses is in flow/net/address.h. A name that stands for
-// several addresses has them tried one after the other, in the order in which
-// the system gives them; while a deadline runs, each gets an equal share of
-// what is left (at least 2 s, if there are 2 s), so that a dead first address
-// doesn't spend the time of a good second.
+// The grammar of addresses is in flow/net/address.h. A name is looked up by the
+// system's resolver, and may stand for several addresses. They are tried as RFC
+// 8305 ("happy eyeballs") says: IPv6 and IPv4 by turns, beginning with the one
+// that the system puts first; the next as soon as one has failed, or has said
+// nothing for `attempt_delay`, while the earlier ones go on (at most 16 at
+// once); the first that connects wins, and the others are closed before Dial
+// returns. A dead first address so costs a good second one 250 ms. No part of
+// the deadline belongs to one address.
 //
 // With a future or a callback: flow/net/async_dial.h.
 //
@@ -20,13 +23,15 @@
 // Guarantees: any thread. No signal reaches a helper thread. A host's number is
 // converted in place; a name is looked up by a detached helper thread, since
 // getaddrinfo(3) can be neither cancelled nor timed: Dial ends in time even if
-// the resolver is stuck, and the helper ends when the resolver does.
+// the resolver is stuck, and the helper ends when the resolver does. A socket
+// is never connected to itself, which TCP allows (tcp(7)).
 
 #ifndef FLOW_NET_DIAL_H_
 #define FLOW_NET_DIAL_H_
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/sys/syscalls.h"
@@ -40,6 +45,10 @@ struct NetOptions {
   Syscalls* sys = nullptr;
   // TCP: small writes are sent at once (tcp(7), TCP_NODELAY).
   bool tcp_nodelay = true;
+  // How long one address of a name may be silent before the next is tried
+  // beside it. At least 10 ms; absl::InfiniteDuration() tries the next only
+  // when one has failed.
+  absl::Duration attempt_delay = absl::Milliseconds(250);
 };
 
 // A connection to `address`. Blocks until it stands, within `limits`.
@@ -47,8 +56,10 @@ struct NetOptions {
 // UNAVAILABLE: refused, unreachable, or the name is not known.
 // NOT_FOUND: no such unix path. PERMISSION_DENIED: it may not be used.
 // DEADLINE_EXCEEDED, CANCELLED: a limit, also while a unix listener's queue
-// stays full. RESOURCE_EXHAUSTED: no fds or threads left. If several addresses
-// fail, the message has each one's reason. On every error nothing is left open.
+// stays full; a stall limit that is passed has the next address begun with, if
+// there is one. RESOURCE_EXHAUSTED: no fds or threads left. The message has the
+// reason of each address that has failed, and names those that had not
+// answered. On every error nothing is left open.
 [[nodiscard]] absl::StatusOr<Flow> Dial(absl::string_view address,
                                         const Limits& limits = {},
                                         const NetOptions& options = {});

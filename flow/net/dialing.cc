@@ -5,41 +5,37 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdint>
+#include <string>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/fd/socket_flow.h"
 #include "flow/net/failures.h"
+#include "flow/net/interleave.h"
 #include "flow/status.h"
-#include "flow/sys/mono_time.h"
 
 namespace flow {
 namespace internal {
 namespace {
 
 constexpr char kOperation[] = "connect";
-// Go's net.partialDeadline has the same: less is not worth a try.
-constexpr absl::Duration kLeastShare = absl::Seconds(2);
+// RFC 8305, section 5: the delay "MUST NOT" be less.
+constexpr absl::Duration kLeastDelay = absl::Milliseconds(10);
+// How many may be under way at once: a name may stand for hundreds of addresses
+// of which none answers.
+constexpr size_t kMostAtOnce = 16;
 
 }  // namespace
 
 Dialing::Dialing(const Limits& limits, const NetOptions& options)
     : sys_(options.sys != nullptr ? options.sys : Syscalls::Real()),
-      nodelay_(options.tcp_nodelay),
+      options_(options),
       limits_(limits),
-      sleeper_(sys_, limits_, nullptr) {}
-
-const Wait& Dialing::wait() const {
-  return connecting_.has_value() ? connecting_->wait() : resolution_->wait();
-}
-
-Sleeper& Dialing::sleeper() {
-  return connecting_.has_value() ? connecting_->sleeper() : sleeper_;
-}
+      sleeper_(sys_, limits_, nullptr),
+      sockets_(sys_) {}
 
 Dialing::Result Dialing::Begin(absl::string_view text) {
   absl::StatusOr<Address> address = ParseAddress(text);
@@ -51,97 +47,176 @@ Dialing::Result Dialing::Begin(absl::string_view text) {
                                         "\": nobody can listen on port 0"));
   }
   sleeper_.Arm();
-  if (absl::Status s = CheckLimits(); !s.ok()) return s;
+  if (const Woke passed = sleeper_.Check(); passed != Woke::kRetry) {
+    return GiveUp(passed, "dial");
+  }
   resolution_.emplace(sys_, address_, /*to_listen=*/false);
   return LookUp(resolution_->Begin());
 }
 
 Dialing::Result Dialing::Resume(Woke woke) {
-  if (woke == Woke::kStopped) {
-    connecting_.reset();
-    return LimitStatus(woke, "dial", address_.ToString(), 0);
-  }
-  if (connecting_.has_value()) return Settle(connecting_->Resume(woke));
   // In this order: a token that was cancelled before is seen by the check, one
   // that is cancelled after it ends the sleep.
   sleeper_.Arm();
-  if (woke == Woke::kRetry) woke = sleeper_.Check();
+  if (woke == Woke::kRetry || HurryOn(woke)) woke = sleeper_.Check();
+  if (woke == Woke::kStopped) return GiveUp(woke, "dial");
   if (woke != Woke::kRetry) {
-    return LimitStatus(woke, "lookup", address_.ToString(), 0);
+    return GiveUp(woke, resolution_.has_value() ? "lookup" : kOperation);
   }
-  return LookUp(resolution_->Look());
+  return resolution_.has_value() ? LookUp(resolution_->Look()) : Race();
 }
 
 Dialing::Result Dialing::LookUp(
     std::optional<absl::StatusOr<Addresses>> answer) {
-  if (!answer.has_value()) return std::nullopt;
-  if (!answer->ok()) return answer->status();
-  all_ = **std::move(answer);
-  return Settle(TryNext());
-}
-
-Connecting::Result Dialing::TryNext() {
-  const Limits share = ShareOf(all_.size() - begun_);
-  connecting_.emplace(sys_, all_[begun_++], share);
-  return connecting_->Begin();
-}
-
-// What came of the last address; then the next, until one has to be waited for.
-Dialing::Result Dialing::Settle(Connecting::Result tried) {
-  for (;; tried = TryNext()) {
-    if (!tried.has_value()) return std::nullopt;
-    // Nothing is open by the time that somebody hears of a failure.
-    connecting_.reset();
-    absl::StatusOr<Flow> made =
-        tried->ok() ? MakeFlow(**std::move(tried), all_[begun_ - 1])
-                    : tried->status();
-    if (made.ok()) return made;
-    failures_.push_back(made.status());
-    if (absl::Status s = CheckLimits(); !s.ok()) return s;
-    if (begun_ == all_.size()) break;
+  if (!answer.has_value()) {
+    wait_ = resolution_->wait();
+    return std::nullopt;
   }
-  return JoinFailures(kOperation, address_.ToString(), failures_);
+  if (!answer->ok()) return answer->status();
+  all_ = Interleaved(**std::move(answer));
+  resolution_.reset();
+  sleeper_.SawProgress();
+  return Race();
 }
 
-absl::StatusOr<Flow> Dialing::MakeFlow(UniqueFd fd,
+// One step of all that are under way, and of those whose time has come.
+Dialing::Result Dialing::Race() {
+  if (Result over = ResumeReady(); over.has_value()) return over;
+  while (begun_ < all_.size()) {
+    const MonoTime when = NextBegin();
+    if (when != MonoTime::Past() && (when.is_never() || sys_->Now() < when)) {
+      break;
+    }
+    if (Result over = BeginNext(); over.has_value()) return over;
+    if (const Woke passed = sleeper_.Check(); passed != Woke::kRetry) {
+      return GiveUp(passed, kOperation);
+    }
+  }
+  if (under_way_.empty()) {
+    return JoinFailures(kOperation, address_.ToString(), failures_);
+  }
+  wait_ = sockets_.wait();
+  wait_.until = std::min(wait_.until, NextBegin());
+  for (const auto& each : under_way_) {
+    wait_.until = std::min(wait_.until, each->wait().until);
+  }
+  return std::nullopt;
+}
+
+// Asks those that may have an answer for it.
+Dialing::Result Dialing::ResumeReady() {
+  if (under_way_.empty()) return std::nullopt;
+  // The only one, and nothing else to wake up for: it is ready, or will say
+  // that it is not.
+  const bool sure = under_way_.size() == 1 && NextBegin().is_never();
+  const std::vector<int> ready = sure ? std::vector<int>() : sockets_.Ready();
+  for (size_t i = 0; i < under_way_.size();) {
+    Connecting& one = *under_way_[i];
+    const Wait& wait = one.wait();
+    const bool ripe =
+        sure || (wait.fd >= 0 ? absl::c_linear_search(ready, wait.fd)
+                              : wait.until <= sys_->Now());
+    if (!ripe) {
+      ++i;
+      continue;
+    }
+    sockets_.Remove(wait.fd);  // which the step may close, or give away
+    const size_t before = under_way_.size();
+    if (Result over = Settle(i, one.Resume()); over.has_value()) return over;
+    if (under_way_.size() == before) ++i;
+  }
+  return std::nullopt;
+}
+
+Dialing::Result Dialing::BeginNext() {
+  auto next = std::make_unique<Connecting>(sys_, all_[begun_]);
+  Connecting::Result tried = next->Begin();
+  if (tried.has_value() && absl::IsResourceExhausted(tried->status()) &&
+      !under_way_.empty()) {
+    // No descriptor for it: one of the others has to end first.
+    next_begin_ = kNever;
+    return std::nullopt;
+  }
+  sleeper_.SawProgress();
+  if (++begun_ < all_.size()) {
+    next_begin_ = sys_->Now() + std::max(options_.attempt_delay, kLeastDelay);
+  }
+  under_way_.push_back(std::move(next));
+  return Settle(under_way_.size() - 1, std::move(tried));
+}
+
+// What came of a step of under_way_[index], whose socket is in no set now.
+Dialing::Result Dialing::Settle(size_t index, Connecting::Result tried) {
+  Connecting& one = *under_way_[index];
+  if (!tried.has_value()) {
+    if (one.wait().fd >= 0) sockets_.Add(one.wait().fd, one.wait().events);
+    return std::nullopt;
+  }
+  if (tried->ok()) {
+    Endpoint local = one.local();
+    const SocketAddress& to = one.to();
+    DropAll();
+    return MakeFlow(**std::move(tried), std::move(local), to);
+  }
+  failures_.push_back(tried->status());
+  under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(index));
+  next_begin_ = MonoTime::Past();
+  sleeper_.SawProgress();
+  return std::nullopt;
+}
+
+// When the next address is to be begun with; kNever if something has to end
+// before, or there is none left.
+MonoTime Dialing::NextBegin() const {
+  if (begun_ == all_.size()) return kNever;
+  if (under_way_.empty()) return MonoTime::Past();
+  return under_way_.size() < kMostAtOnce ? next_begin_ : kNever;
+}
+
+// Whether there is an address left to try instead of giving up for want of
+// progress: it is begun with now.
+bool Dialing::HurryOn(Woke woke) {
+  if (woke != Woke::kStalled || begun_ == all_.size() ||
+      next_begin_.is_never() || under_way_.size() == kMostAtOnce) {
+    return false;
+  }
+  next_begin_ = MonoTime::Past();
+  return true;
+}
+
+// Closes all that are under way.
+void Dialing::DropAll() {
+  for (const auto& each : under_way_) {
+    if (each->wait().fd >= 0) sockets_.Remove(each->wait().fd);
+  }
+  under_way_.clear();
+}
+
+absl::StatusOr<Flow> Dialing::MakeFlow(UniqueFd fd, Endpoint local,
                                        const SocketAddress& to) const {
-  FdNames names = {LocalName(sys_, fd.get()), to.name()};
+  FdNames names = {std::move(local), to.name()};
   if (to.family() == AF_UNIX) {
     return FlowOnSocket(sys_, std::move(fd), FdKind::kUnix, std::move(names));
   }
-  // tcp(7), simultaneous open: a connect to a local port on which nobody
-  // listens, and which the kernel happens to choose for this end, connects to
-  // itself.
-  if (names.local == names.peer) {
-    return ErrnoStatus(ECONNREFUSED, kOperation,
-                       absl::StrCat("tcp ", names.peer.ToString(),
-                                    " was connected to itself"));
-  }
   const int on = 1;
   // Fails only on a connection that is reset already, which a Read will tell.
-  if (nodelay_) {
+  if (options_.tcp_nodelay) {
     sys_->Setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
   return FlowOnSocket(sys_, std::move(fd), FdKind::kTcp, std::move(names));
 }
 
-// The limits of the next of `left` addresses.
-Limits Dialing::ShareOf(size_t left) const {
-  const MonoTime deadline =
-      std::min(limits_.deadline, limits_.cancel.deadline());
-  if (left <= 1 || deadline.is_never()) return limits_;
-  const MonoTime now = sys_->Now();
-  const absl::Duration share =
-      std::max((deadline - now) / static_cast<int64_t>(left), kLeastShare);
-  return limits_.Within(now + share);
-}
-
-// OK unless one of the limits has been passed.
-absl::Status Dialing::CheckLimits() {
-  const Woke woke = sleeper_.Check();
-  return woke == Woke::kRetry
-             ? absl::OkStatus()
-             : LimitStatus(woke, "dial", address_.ToString(), 0);
+// Nothing is open by the time that somebody hears of it.
+absl::Status Dialing::GiveUp(Woke woke, absl::string_view operation) {
+  std::string story = address_.ToString();
+  for (const auto& each : under_way_) {
+    absl::StrAppend(&story, "; no answer from ", each->where());
+  }
+  for (const absl::Status& each : failures_) {
+    absl::StrAppend(&story, "; ", each.message());
+  }
+  DropAll();
+  return LimitStatus(woke, operation, story, 0);
 }
 
 }  // namespace internal

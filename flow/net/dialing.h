@@ -2,14 +2,20 @@
 //
 // Dialing: a whole Dial, from the text of an address to a flow, one step at a
 // time, whoever waits between the steps: flow/net/dial.cc sleeps,
-// flow/net/async_dial.cc parks. It alone knows in which order addresses are
-// tried, and how much of the time each may have.
+// flow/net/async_dial.cc parks. It alone knows which addresses are tried in
+// which order and when, and which of those that are under way wins (RFC 8305,
+// "happy eyeballs"): families by turns; the next when one has failed, or has
+// said nothing for `attempt_delay`; the first that connects; the rest closed.
 //
 //   Dialing dialing(limits, options);
 //   Dialing::Result result = dialing.Begin("tcp:example.org:80");
 //   while (!result.has_value()) {
 //     result = dialing.Resume(dialing.sleeper().Sleep(dialing.wait()));
 //   }
+//
+// However many sockets there are, who drives waits for one descriptor
+// (FdGroup). Where there is no descriptor left for one more socket, addresses
+// are tried one after the other.
 //
 // Belongs to one thread at a time. Resume may close the descriptor in wait(),
 // which must be in nobody's poll set by then.
@@ -18,19 +24,24 @@
 #define FLOW_NET_DIALING_H_
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "flow/endpoint.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/net/address.h"
 #include "flow/net/connecting.h"
 #include "flow/net/dial.h"
+#include "flow/net/fd_group.h"
 #include "flow/net/resolver.h"
+#include "flow/signal.h"
 #include "flow/sleeper.h"
+#include "flow/sys/mono_time.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/transport.h"
@@ -50,28 +61,36 @@ class Dialing {
   Result Begin(absl::string_view text);
   Result Resume(Woke woke);
 
-  const Wait& wait() const;
-  // Of this wait: another one, with limits of its own, for each address.
-  Sleeper& sleeper();
+  const Wait& wait() const { return wait_; }
+  Sleeper& sleeper() { return sleeper_; }
   Signal* token() const { return limits_.cancel.signal(); }
 
  private:
   Result LookUp(std::optional<absl::StatusOr<Addresses>> answer);
-  Connecting::Result TryNext();
-  Result Settle(Connecting::Result tried);
-  absl::StatusOr<Flow> MakeFlow(UniqueFd fd, const SocketAddress& to) const;
-  Limits ShareOf(size_t left) const;
-  absl::Status CheckLimits();
+  Result Race();
+  Result ResumeReady();
+  Result BeginNext();
+  Result Settle(size_t index, Connecting::Result tried);
+  MonoTime NextBegin() const;
+  bool HurryOn(Woke woke);
+  void DropAll();
+  absl::StatusOr<Flow> MakeFlow(UniqueFd fd, Endpoint local,
+                                const SocketAddress& to) const;
+  absl::Status GiveUp(Woke woke, absl::string_view operation);
 
   Syscalls* const sys_;
-  const bool nodelay_;
+  const NetOptions options_;
   const Limits limits_;
-  Sleeper sleeper_;  // of the look-up
+  Sleeper sleeper_;
+  Wait wait_;
   Address address_;
-  std::optional<Resolution> resolution_;
+  std::optional<Resolution> resolution_;  // while the name is looked up
   Addresses all_;
-  size_t begun_ = 0;
-  std::optional<Connecting> connecting_;  // to the last that was begun with
+  size_t begun_ = 0;  // how many of them
+  // When the next may be begun, though others are under way.
+  MonoTime next_begin_ = MonoTime::Past();
+  std::vector<std::unique_ptr<Connecting>> under_way_;
+  FdGroup sockets_;  // of those
   std::vector<absl::Status> failures_;
 };
 

@@ -1,133 +1,106 @@
 #include "flow/net/listener.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <utility>
-#include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "flow/endpoint.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/net/acceptor.h"
 #include "flow/net/address.h"
-#include "flow/net/failures.h"
+#include "flow/net/interleave.h"
 #include "flow/net/listener_facts.h"
+#include "flow/net/listening.h"
 #include "flow/net/resolver.h"
 #include "flow/status.h"
-#include "flow/sys/unique_fd.h"
 
 namespace flow {
 namespace {
 
 using internal::AcceptedRecord;
 using internal::Acceptor;
-using internal::BoundPath;
+using internal::Addresses;
 using internal::FdKind;
 using internal::ListenerFacts;
-using internal::LocalName;
-using internal::SocketAddress;
+using internal::ListeningSocket;
 
-// A socket that listens, and what it is bound to.
-struct Listening {
-  UniqueFd fd;
-  BoundPath bound;
+// An address, and all that it stands for.
+struct Wanted {
+  Address address;
+  Addresses all;
 };
 
-// What has to be set before bind. 0, or the errno of the call named in `call`.
-int Prepare(Syscalls* sys, int fd, int family, const ListenOptions& options,
-            const char*& call) {
-  if (family == AF_UNIX) {
-    // [run] Linux makes the file with the mode of the unbound socket's inode,
-    // so there is no moment in which it has another.
-    call = "fchmod";
-    return sys->Fchmod(fd, options.unix_mode) == 0 ? 0 : errno;
+absl::StatusOr<std::vector<Wanted>> LookUpAll(
+    Syscalls* sys, absl::Span<const std::string> addresses) {
+  if (addresses.empty()) {
+    return InvalidArgument("listen() refused: there is no address");
   }
-  call = "setsockopt";
-  const int on = 1;
-  if (sys->Setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
-    return errno;
+  std::vector<Wanted> wanted;
+  for (const std::string& text : addresses) {
+    absl::StatusOr<Address> address = ParseAddress(text);
+    if (!address.ok()) return address.status();
+    absl::StatusOr<Addresses> all = internal::ResolveToListen(sys, *address);
+    if (!all.ok()) return all.status();
+    wanted.push_back(
+        {*std::move(address), internal::Interleaved(*std::move(all))});
   }
-  // [run] Accepted sockets inherit it: one call here saves one for each of
-  // them.
-  if (options.tcp_nodelay &&
-      sys->Setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
-    return errno;
-  }
-  return 0;
+  return wanted;
 }
 
-// Which file bind has just made at `path`. If it can't be told, it won't be
-// removed.
-BoundPath Identify(Syscalls* sys, const std::string& path) {
-  struct stat made;
-  if (sys->Lstat(path.c_str(), &made) != 0) return {};
-  return {path, made.st_dev, made.st_ino};
+bool AnyIsV4(const std::vector<Wanted>& wanted) {
+  return absl::c_any_of(wanted, [](const Wanted& one) {
+    return absl::c_any_of(one.all, [](const internal::SocketAddress& at) {
+      return at.family() == AF_INET;
+    });
+  });
 }
 
-absl::StatusOr<Listening> ListenAt(Syscalls* sys, const SocketAddress& at,
-                                   const std::string& path,
-                                   const ListenOptions& options) {
-  const Endpoint name = at.name();
-  const std::string where = absl::StrCat(name.scheme(), " ", name.ToString());
-  Listening listening;
-  listening.fd =
-      UniqueFd(sys->Socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK, 0), sys);
-  const int fd = listening.fd.get();
-  if (fd < 0) return ErrnoStatus(errno, "socket", where);
-  const char* call = "";
-  if (const int error = Prepare(sys, fd, at.family(), options, call);
-      error != 0) {
-    return ErrnoStatus(error, call, where);
-  }
-  if (sys->Bind(fd, at.generic(), at.length) != 0) {
-    return ErrnoStatus(errno, "bind", where);
-  }
-  if (!path.empty()) listening.bound = Identify(sys, path);
-  if (sys->Listen(fd, options.backlog) != 0) {
-    const int error = errno;
-    if (!listening.bound.path.empty()) sys->Unlink(path.c_str());
-    return ErrnoStatus(error, "listen", where);
-  }
-  return listening;
+ListenerFacts::Place PlaceOf(const ListeningSocket& socket,
+                             const Address& address) {
+  ListenerFacts::Place place;
+  place.local = socket.local();
+  const bool is_unix = address.scheme == Address::Scheme::kUnix;
+  place.kind = is_unix ? FdKind::kUnix : FdKind::kTcp;
+  place.address = is_unix ? absl::StrCat("unix:", address.path)
+                          : absl::StrCat("tcp:", place.local.ToString());
+  return place;
 }
 
 }  // namespace
 
 absl::StatusOr<Listener> Listen(absl::string_view address,
                                 const ListenOptions& options) {
-  Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
-  const absl::StatusOr<Address> parsed = ParseAddress(address);
-  if (!parsed.ok()) return parsed.status();
-  const absl::StatusOr<std::vector<SocketAddress>> all =
-      internal::ResolveToListen(sys, *parsed);
-  if (!all.ok()) return all.status();
+  return ListenAll({std::string(address)}, options);
+}
 
-  std::vector<absl::Status> failures;
-  for (const SocketAddress& at : *all) {
-    absl::StatusOr<Listening> made = ListenAt(sys, at, parsed->path, options);
-    if (!made.ok()) {
-      failures.push_back(made.status());
-      continue;
+absl::StatusOr<Listener> ListenAll(absl::Span<const std::string> addresses,
+                                   const ListenOptions& options) {
+  Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
+  const absl::StatusOr<std::vector<Wanted>> wanted = LookUpAll(sys, addresses);
+  if (!wanted.ok()) return wanted.status();
+  const bool beside_v4 = AnyIsV4(*wanted);
+  auto facts = std::make_shared<ListenerFacts>();
+  facts->sys = sys;
+  std::vector<ListeningSocket> sockets;
+  for (const Wanted& one : *wanted) {
+    absl::StatusOr<std::vector<ListeningSocket>> made =
+        internal::ListenAtAll(sys, one.address, one.all, options, beside_v4);
+    if (!made.ok()) return made.status();
+    for (ListeningSocket& socket : *made) {
+      facts->places.push_back(PlaceOf(socket, one.address));
+      sockets.push_back(std::move(socket));
     }
-    auto facts = std::make_shared<ListenerFacts>();
-    facts->sys = sys;
-    facts->local = LocalName(sys, made->fd.get());
-    facts->kind = at.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp;
-    facts->address = absl::StrCat(
-        at.family() == AF_UNIX ? "unix:" : "tcp:",
-        at.family() == AF_UNIX ? parsed->path : facts->local.ToString());
-    Listener listener;
-    listener.flow_ = Flow(std::make_unique<Acceptor>(
-                              sys, std::move(made->fd), std::move(made->bound),
-                              facts->local, facts->counters),
-                          sys);
-    listener.facts_ = std::move(facts);
-    return listener;
   }
-  return internal::JoinFailures("listen", parsed->ToString(), failures);
+  Listener listener;
+  Endpoint first = sockets[0].local();
+  listener.flow_ =
+      Flow(std::make_unique<Acceptor>(sys, std::move(sockets), std::move(first),
+                                      facts->counters),
+           sys);
+  listener.facts_ = std::move(facts);
+  return listener;
 }
 
 absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {
@@ -142,15 +115,24 @@ absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {
 absl::Status Listener::Close() { return flow_.Close(); }
 
 std::string Listener::address() const {
-  return facts_ == nullptr ? "" : facts_->address;
+  return facts_ == nullptr ? "" : facts_->address();
+}
+
+std::vector<std::string> Listener::addresses() const {
+  return facts_ == nullptr ? std::vector<std::string>() : facts_->addresses();
 }
 
 uint16_t Listener::port() const {
-  return facts_ == nullptr ? uint16_t{0} : facts_->local.port();
+  return facts_ == nullptr ? uint16_t{0} : facts_->port();
 }
 
 ListenerStats Listener::GetStats() const {
   return facts_ == nullptr ? ListenerStats() : facts_->GetStats();
+}
+
+std::string ListenerStats::ToString() const {
+  return absl::StrCat(accepted, " accepted, ", transient_errors,
+                      " gone before that, ", shortages, " shortages");
 }
 
 std::string Listener::ToString() const {

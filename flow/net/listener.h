@@ -19,12 +19,20 @@
 //
 // tcp: SO_REUSEADDR is set, so that a server can be started again at once (two
 // listeners on one port are still refused: FAILED_PRECONDITION); port 0 is any
-// free port. A name is listened on at the first of its addresses that works.
+// free port. A name is listened on at all of its addresses (localhost: at
+// 127.0.0.1 and at ::1, on one port), but for those of a family that this
+// machine doesn't have. Where IPv4 is listened on too, IPv6 sockets take IPv6
+// alone, so that both families may have one port; an IPv6 socket among its
+// own takes what the system says (sysctl net.ipv6.bindv6only).
 //
 // unix: the file is made by bind(2) with `unix_mode` less the umask, from its
 // first moment. A path that exists, whatever it is, is FAILED_PRECONDITION and
-// left alone, also if nobody listens there any more. Close removes the file,
-// unless something else is there by then; a forked child never does.
+// left alone, also if nobody listens there any more, unless `reclaim` says
+// otherwise. Close removes the file, unless something else is there by then; a
+// forked child never does.
+//
+// Several sockets are asked by turns, so that a flood at one doesn't keep the
+// clients of another waiting.
 //
 // Guarantees: every method may be called from any thread at any time;
 // destroying or moving the Listener must not race with calls that *begin*,
@@ -40,10 +48,12 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/sys/syscalls.h"
@@ -65,12 +75,29 @@ struct ListenOptions {
   bool tcp_nodelay = true;
   // Who may connect to a unix path: who may write to it. The owner alone.
   mode_t unix_mode = 0600;
+  // A unix path that a server has left behind is taken over: a socket that
+  // refuses connections twice, 20 ms apart. Never that of a live one, nor what
+  // is no socket or can't be asked; and two who do this at once don't take each
+  // other's (flow/net/stale_path.h). A live server sees a connection that goes
+  // at once.
+  bool reclaim = false;
 };
 
 struct ListenerStats {
   uint64_t accepted = 0;          // connections
   uint64_t transient_errors = 0;  // clients gone before they were accepted
   uint64_t shortages = 0;         // how often there were no fds or no memory
+
+  // "12 accepted, 1 gone before that, 0 shortages".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ListenerStats& stats) {
+    sink.Append(stats.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ListenerStats& stats) {
+    return os << stats.ToString();
+  }
 };
 
 class Listener {
@@ -95,18 +122,22 @@ class Listener {
   absl::Status Close();
 
   // Where it listens, as Dial would be told: "tcp:127.0.0.1:34567",
-  // "unix:/run/app.sock". Empty if there is no listener.
+  // "unix:/run/app.sock". Of several addresses the first, or all. Empty if
+  // there is no listener.
   std::string address() const;
-  // The TCP port, 0 if there is none.
+  std::vector<std::string> addresses() const;
+  // The first TCP port, 0 if there is none.
   uint16_t port() const;
 
   // Counters, since the start. Never blocks.
   ListenerStats GetStats() const;
 
-  // The listening fd, still owned by the listener; -1 once it is closed.
+  // The listening fd, still owned by the listener; -1 once it is closed, and if
+  // there are several.
   int native_handle() const { return flow_.native_handle(); }
 
-  // "listener tcp:127.0.0.1:34567, 12 accepted".
+  // "listener tcp:127.0.0.1:34567, 12 accepted"; all addresses, if there are
+  // several.
   std::string ToString() const;
   template <typename Sink>
   friend void AbslStringify(Sink& sink, const Listener& listener) {
@@ -117,8 +148,8 @@ class Listener {
   }
 
  private:
-  friend absl::StatusOr<Listener> Listen(absl::string_view address,
-                                         const ListenOptions& options);
+  friend absl::StatusOr<Listener> ListenAll(
+      absl::Span<const std::string> addresses, const ListenOptions& options);
   friend class AsyncListener;
 
   Flow flow_;  // of connections (flow/net/acceptor.h)
@@ -126,13 +157,22 @@ class Listener {
 };
 
 // Starts to listen on `address` (grammar: flow/net/address.h). Doesn't block,
-// but for looking up a name. INVALID_ARGUMENT: the address is none.
-// FAILED_PRECONDITION: it is in use. UNAVAILABLE: not an address of this
+// but for looking up a name, and for reclaiming a path (20 ms, or up to 2 s
+// while another does that in the same folder). INVALID_ARGUMENT: the address is
+// none. FAILED_PRECONDITION: it is in use. UNAVAILABLE: not an address of this
 // machine, or a name that is not known. NOT_FOUND: no such folder.
 // PERMISSION_DENIED, RESOURCE_EXHAUSTED: as the system says. On every error
 // nothing is left open, and no file was made.
 [[nodiscard]] absl::StatusOr<Listener> Listen(
     absl::string_view address, const ListenOptions& options = {});
+
+// The same on several addresses at once:
+//
+//   flow::ListenAll({"tcp:0.0.0.0:80", "tcp:[::]:80", "unix:/run/app.sock"});
+//
+// All or none: if one of them can't be listened on, that is the answer.
+[[nodiscard]] absl::StatusOr<Listener> ListenAll(
+    absl::Span<const std::string> addresses, const ListenOptions& options = {});
 
 }  // namespace flow
 

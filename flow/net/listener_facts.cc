@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "flow/fd/socket_flow.h"
 #include "flow/sys/unique_fd.h"
 
@@ -16,11 +17,13 @@ absl::StatusOr<Flow> ListenerFacts::Accepted(const AcceptedRecord& record,
                                              const absl::Status& read) const {
   UniqueFd fd(record.fd, sys);
   if (!read.ok()) return read;
-  FdNames names = {local, Endpoint::FromSockaddr(
-                              reinterpret_cast<const sockaddr*>(&record.peer),
-                              record.length)};
-  if (kind == FdKind::kTcp) names.local = LocalName(sys, fd.get());
-  return FlowOnSocket(sys, std::move(fd), kind, std::move(names));
+  const Place& place = places[record.socket];
+  FdNames names = {
+      place.local,
+      Endpoint::FromSockaddr(reinterpret_cast<const sockaddr*>(&record.peer),
+                             record.length)};
+  if (place.kind == FdKind::kTcp) names.local = LocalName(sys, fd.get());
+  return FlowOnSocket(sys, std::move(fd), place.kind, std::move(names));
 }
 
 ListenerStats ListenerFacts::GetStats() const {
@@ -32,9 +35,28 @@ ListenerStats ListenerFacts::GetStats() const {
   return stats;
 }
 
+std::string ListenerFacts::address() const { return places[0].address; }
+
+std::vector<std::string> ListenerFacts::addresses() const {
+  std::vector<std::string> all;
+  for (const Place& place : places) all.push_back(place.address);
+  return all;
+}
+
+uint16_t ListenerFacts::port() const {
+  for (const Place& place : places) {
+    if (place.local.port() != 0) return place.local.port();
+  }
+  return 0;
+}
+
 std::string ListenerFacts::ToString() const {
-  return absl::StrCat("listener ", Endpoint::Named(address).ToString(), ", ",
-                      GetStats().accepted, " accepted");
+  const std::string where =
+      absl::StrJoin(places, " ", [](std::string* out, const Place& place) {
+        absl::StrAppend(out, Endpoint::Named(place.address).ToString());
+      });
+  return absl::StrCat("listener ", where, ", ", GetStats().accepted,
+                      " accepted");
 }
 
 }  // namespace internal

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,13 +31,22 @@ struct ListenerFacts {
                                 const absl::Status& read) const;
 
   ListenerStats GetStats() const;
-  // "listener tcp:127.0.0.1:34567, 12 accepted".
+  // The first.
+  std::string address() const;
+  std::vector<std::string> addresses() const;
+  // The first there is.
+  uint16_t port() const;
+  // "listener tcp:127.0.0.1:34567, 12 accepted"; with several addresses a
+  // space between them.
   std::string ToString() const;
 
   Syscalls* sys = nullptr;
-  FdKind kind = FdKind::kTcp;
-  std::string address;
-  Endpoint local;
+  struct Place {
+    FdKind kind = FdKind::kTcp;
+    std::string address;  // as Dial would be told
+    Endpoint local;
+  };
+  std::vector<Place> places;  // one for each of the acceptor's sockets
   std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();
 };
 

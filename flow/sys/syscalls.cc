@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,6 +173,7 @@ ssize_t Syscalls::Readlink(const char* path, char* buffer, size_t size) {
 }
 int Syscalls::Unlink(const char* path) { return ::unlink(path); }
 int Syscalls::Fchmod(int fd, mode_t mode) { return ::fchmod(fd, mode); }
+int Syscalls::Flock(int fd, int operation) { return ::flock(fd, operation); }
 
 int Syscalls::SigMask(int how, const sigset_t* set, sigset_t* old) {
   return ::pthread_sigmask(how, set, old);

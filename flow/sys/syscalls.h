@@ -63,7 +63,7 @@ class Syscalls {
   // eventfd(2), close-on-exec and non-blocking.
   virtual int Eventfd();
   // epoll(7), close-on-exec; ENOSYS where there is none. Only flow/poll_set.cc
-  // calls these.
+  // and flow/net/fd_group.cc call these.
   virtual int EpollCreate();
   virtual int EpollCtl(int epoll, int operation, int fd, epoll_event* event);
   virtual int EpollWait(int epoll, epoll_event* events, int count,
@@ -102,6 +102,7 @@ class Syscalls {
   // On a unix socket that is not yet bound: the mode of the file that bind
   // makes (Linux; no window in which it has another).
   virtual int Fchmod(int fd, mode_t mode);
+  virtual int Flock(int fd, int operation);
 
   // --- The SIGPIPE guard (flow/fd/sigpipe.h). The mask is the thread's own.
   virtual int SigMask(int how, const sigset_t* set, sigset_t* old);

@@ -30,7 +30,7 @@ constexpr absl::string_view kNames[] = {
     "isatty",        "ioctl(TIOCGPTN)",
     "tcgetattr",     "readlink",
     "unlink",        "fchmod",
-    "getaddrinfo",
+    "flock",         "getaddrinfo",
 };
 static_assert(ABSL_ARRAYSIZE(kNames) == kCallCount, "one name for each call");
 

@@ -66,6 +66,7 @@ enum class Call : uint8_t {
   kReadlink,
   kUnlink,
   kFchmod,
+  kFlock,
   kGetAddrInfo,
 };
 inline constexpr int kCallCount = static_cast<int>(Call::kGetAddrInfo) + 1;

@@ -300,6 +300,9 @@ ssize_t InterceptingSyscalls::Readlink(const char* path, char* buffer,
 int InterceptingSyscalls::Fchmod(int fd, mode_t mode) {
   return Simple(Call::kFchmod, fd, [&] { return base_->Fchmod(fd, mode); });
 }
+int InterceptingSyscalls::Flock(int fd, int operation) {
+  return Simple(Call::kFlock, fd, [&] { return base_->Flock(fd, operation); });
+}
 int InterceptingSyscalls::Unlink(const char* path) {
   return Simple(Call::kUnlink, -1, [&] { return base_->Unlink(path); });
 }

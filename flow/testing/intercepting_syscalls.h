@@ -103,6 +103,7 @@ class InterceptingSyscalls : public flow::Syscalls {
   ssize_t Readlink(const char* path, char* buffer, size_t size) override;
   int Unlink(const char* path) override;
   int Fchmod(int fd, mode_t mode) override;
+  int Flock(int fd, int operation) override;
 
   int SigMask(int how, const sigset_t* set, sigset_t* old) override;
   int SigPending(sigset_t* set) override;
