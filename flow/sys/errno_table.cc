@@ -104,6 +104,8 @@ ErrnoMeaning MeaningOf(int error) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
+    case E2BIG:
+    case ETOOMANYREFS:  // too many descriptors on their way over unix sockets
       return Side(Code::kResourceExhausted);
     case EACCES:
     case EPERM:
@@ -117,6 +119,8 @@ ErrnoMeaning MeaningOf(int error) {
     case EOVERFLOW:
     case EMSGSIZE:
     case EDESTADDRREQ:
+    case ENOTTY:
+    case ENOEXEC:
     case EFAULT:
       return Side(Code::kInvalidArgument);
     case ENOENT:

@@ -144,12 +144,21 @@ int GiveNumbers(const ChildPlan& plan, int& pipe) {
 // Signals as a program expects them at its start: none blocked, none ignored,
 // and no handler of this program's in between.
 void ResetSignals() {
+#ifdef SYS_rt_sigaction
+  // Not by sigaction(3), which refuses the C library's own two signals: they
+  // may have been inherited ignored. All zero is SIG_DFL; a kernel's signal
+  // set has a bit for each of NSIG - 1 signals.
+  alignas(8) const char standard[64] = {};
+  for (int signal = 1; signal < NSIG; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, standard, nullptr, (NSIG - 1) / 8);
+  }
+#else
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  // Refused for SIGKILL, SIGSTOP and the C library's own.
   for (int signal = 1; signal < NSIG; ++signal) {
     ::sigaction(signal, &standard, nullptr);
   }
+#endif
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
