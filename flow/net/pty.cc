@@ -7,7 +7,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/string_view.h"
+#include "absl/strings/str_cat.h"
+#include "flow/endpoint.h"
 #include "flow/fd/fd.h"
 #include "flow/handle_use.h"
 #include "flow/net/spawning.h"
@@ -63,6 +64,9 @@ absl::StatusOr<Pty> OpenPty(const PtyOptions& options) {
   if (absl::Status s = SetUp(sys, pty.slave.get(), options); !s.ok()) return s;
   FdOptions fd_options;
   fd_options.sys = sys;
+  // By which others may open it.
+  fd_options.peer = Endpoint::Named(
+      absl::StrCat("pty /dev/pts/", sys->PtyNumber(master.get())));
   absl::StatusOr<Flow> flow = Adopt(std::move(master), fd_options);
   if (!flow.ok()) return flow.status();
   pty.master = *std::move(flow);

@@ -65,6 +65,7 @@ struct PtyOptions {
 };
 
 struct Pty {
+  // Its peer() names the other side: "pty /dev/pts/5".
   Flow master;
   // Blocking, as programs expect. Whoever wants a flow on it too adopts it; as
   // long as it is open here, the master meets no Eof.
