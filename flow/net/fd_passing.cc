@@ -11,7 +11,6 @@
 #include "flow/flow_access.h"
 #include "flow/job.h"
 #include "flow/reading.h"
-#include "flow/state.h"
 #include "flow/status.h"
 #include "flow/transport.h"
 #include "flow/turn.h"

@@ -36,12 +36,13 @@
 //
 // Nobody else's child is ever waited for, and no handler for SIGCHLD is set. A
 // program that itself waits for any child, or ignores SIGCHLD, takes the ends
-// away: Wait then says FAILED_PRECONDITION or INTERNAL (ECHILD). Waiting sleeps
-// on a pidfd (Linux 5.3), which is close-on-exec; where there is none, the end
-// is asked for ten times a second.
+// away: Wait then says INTERNAL (ECHILD). Waiting sleeps on a pidfd
+// (Linux 5.3), which is close-on-exec; where there is none, the end is asked
+// for ten times a second.
 //
-// Guarantees: every method may be called from any thread at any time;
-// destroying or moving the Subprocess must not race with calls that *begin*,
+// Guarantees: every method may be called from any thread at any time, but Spawn
+// reads the environment, and must not race with setenv(3). Destroying or moving
+// the Subprocess must not race with calls that *begin*,
 // those that wait go on waiting for the end. After fork without exec the child
 // may only destroy its copies, which does nothing to the program.
 
