@@ -18,7 +18,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/flow.h"
 #include "flow/net/subprocess_test_support.h"
