@@ -64,8 +64,7 @@ bool Session::StartListening(Opening& opening) {
   }
   opening.listener = *std::move(listener);
   if (!options_.quiet) {
-    log_ << "flowcat: listening on " << opening.listener->listener.address()
-         << std::endl;
+    log_ << "flowcat: listening on " << opening.listener->address << std::endl;
   }
   return true;
 }
@@ -99,6 +98,10 @@ bool Session::Open(Opening& opening) {
   absl::StatusOr<flow::Flow> f = MakeFlow(opening);
   if (f.ok()) {
     opening.flow = *std::move(f);
+    if (opening.end.address.scheme == flow::Address::Scheme::kPty &&
+        !options_.quiet) {
+      log_ << "flowcat: opened " << opening.flow.peer() << std::endl;
+    }
     return true;
   }
   const flow::Address& address = opening.end.address;

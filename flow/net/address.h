@@ -32,20 +32,24 @@
 // refused (write ./@x for a file of that name). An abstract NAME is of 1 to 107
 // bytes, of which any may be anything, NUL too.
 //
-// In TARGET and VALUE, but not in HOST, %XX is the byte with that hex number.
+// In TARGET and VALUE, but not in brackets, %XX is the byte with that number.
 // So a comma is written %2C, since it ends the target, and a percent sign %25.
 //
 // The options of sockets, and which scheme has which, are in
 // flow/net/socket_options.h. Others:
 //
-// | fd     | own                 | the descriptors are the flow's, which closes
-// | |        |                     | them; else borrowed and left as found | |
-// file   | read write          | how it is opened; `read` if nothing is said. |
-// |        | append truncate     | append is to write at the end. truncate and
-// | |        | create mode=0666    | create need write or append; mode is less
-// | |        |                     | the umask | | pty    | raw | no echo, no
-// signals, no line editing (on     | |        |                     | unless
-// raw=no)                               |
+// | scheme | option          | meaning                                     |
+// |--------|-----------------|---------------------------------------------|
+// | fd     | own             | the flow owns and closes the descriptors;   |
+// |        |                 | else they are borrowed, and left as found   |
+// | file   | read write      | how it is opened; read if nothing is said   |
+// |        | append truncate | append is to write, always at the end       |
+// |        | create          | makes it if need be; create and truncate    |
+// |        |                 | need write or append                        |
+// |        | mode=0666       | of what create makes, less the umask        |
+// | pty    | raw             | no echo, no signals, no line editing; on    |
+// |        |                 | unless raw=no                               |
+// | exec   | pty             | the command is on a terminal of its own     |
 //
 // A switch is NAME=yes or NAME=no; NAME alone is NAME=yes. No option may be
 // given twice.

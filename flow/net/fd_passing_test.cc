@@ -23,7 +23,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "flow/cancel.h"
 #include "flow/fd/fd.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/flow.h"

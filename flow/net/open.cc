@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "flow/fd/fd.h"
 #include "flow/net/activation.h"
 #include "flow/net/opening.h"
@@ -44,7 +45,9 @@ absl::StatusOr<OpenedListener> ListenOn(const Address& address,
   absl::StatusOr<Listener> listener =
       Listen(address.ToString(), options.listen);
   if (!listener.ok()) return listener.status();
-  return OpenedListener{*std::move(listener), std::move(upgrade)};
+  std::string where = listener->address();
+  return OpenedListener{*std::move(listener), std::move(upgrade),
+                        std::move(where)};
 }
 
 absl::StatusOr<OpenedListener> Activate(const Address& address,
@@ -54,7 +57,8 @@ absl::StatusOr<OpenedListener> Activate(const Address& address,
   absl::StatusOr<Listener> listener =
       ListenerFromEnvironment(address.path, activation);
   if (!listener.ok()) return listener.status();
-  return OpenedListener{*std::move(listener), HandThrough};
+  std::string where = listener->address();
+  return OpenedListener{*std::move(listener), HandThrough, std::move(where)};
 }
 
 }  // namespace
@@ -123,7 +127,13 @@ absl::StatusOr<OpenedListener> OpenListener(absl::string_view address,
       if (scheme == nullptr) return NotPassed(*parsed);
       absl::StatusOr<FlowUpgrade> upgrade = scheme->upgrade(*parsed, options);
       if (!upgrade.ok()) return upgrade.status();
-      return ListenOn(parsed->AsTcp(), options, *std::move(upgrade));
+      absl::StatusOr<OpenedListener> opened =
+          ListenOn(parsed->AsTcp(), options, *std::move(upgrade));
+      if (!opened.ok()) return opened.status();
+      opened->address =
+          absl::StrCat(absl::StripSuffix(parsed->scheme_name, "-listen"), ":",
+                       absl::StripPrefix(opened->address, "tcp:"));
+      return opened;
     }
     case S::kTcp:
     case S::kUnix:

@@ -22,10 +22,9 @@
 //
 // What each scheme gives, beside Dial and Listen:
 // - fd: borrows, or owns, as Borrow and Adopt do (flow/fd/fd.h).
-// - file: a FIFO that nobody reads yet is waited for by who writes to it,
-// within
-//   the limits; reading one waits in Read. Regular files are read and written
-//   by plain calls (P3 does not hold for them). No file becomes the controlling
+// - file: who writes to a FIFO that nobody reads yet waits for that, within the
+//   limits; who reads one waits in Read. Regular files are read and written by
+//   plain calls (P3 does not hold for them). No file becomes the controlling
 //   terminal.
 // - stdio: borrows standard input and output.
 // - pty: gives the master; Flow::peer() names the other side, "pty /dev/pts/5",
@@ -41,6 +40,8 @@
 
 #ifndef FLOW_NET_OPEN_H_
 #define FLOW_NET_OPEN_H_
+
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -79,6 +80,8 @@ struct OpenedListener {
   // empty: it hands plain connections through. May be copied, and called by any
   // number of threads.
   FlowUpgrade upgrade;
+  // Where it listens, as Open would be told: "tls:127.0.0.1:34567".
+  std::string address;
 
   // Both in turn, for who wants one connection only. A client that fails in
   // `upgrade` is the answer.

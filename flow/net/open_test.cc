@@ -78,7 +78,7 @@ void ExpectConnected(Flow& a, Flow& b) {
 void ExpectDialledAndAccepted(const std::string& listen) {
   absl::StatusOr<flow::OpenedListener> opened = OpenListener(listen);
   ASSERT_THAT(opened, IsOk());
-  absl::StatusOr<Flow> dialled = Open(opened->listener.address(), kSoon);
+  absl::StatusOr<Flow> dialled = Open(opened->address, kSoon);
   ASSERT_THAT(dialled, IsOk());
   absl::StatusOr<Flow> accepted = opened->Accept(kSoon);
   ASSERT_THAT(accepted, IsOk());
@@ -358,6 +358,8 @@ TEST(OpenTest, AListeningSchemesUpgradeIsOffTheAcceptPath) {  // P12
   absl::StatusOr<flow::OpenedListener> opened =
       OpenListener("hello-listen:127.0.0.1:0,keepalive=77s", options);
   ASSERT_THAT(opened, IsOk());
+  EXPECT_EQ(opened->address,
+            absl::StrCat("hello:127.0.0.1:", opened->listener.port()));
   // A client that is silent, and one after it.
   absl::StatusOr<Flow> silent = Open(opened->listener.address(), kSoon);
   absl::StatusOr<Flow> talks = Open(opened->listener.address(), kSoon);

@@ -48,7 +48,7 @@ class Reaper {
 
   const uint32_t fork_generation_;
   // The parent's, if this process was forked: kept, never used.
-  Reaper* const older_;
+  [[maybe_unused]] Reaper* const older_;
 
   absl::Mutex mu_;
   std::shared_ptr<PollSet> set_ ABSL_GUARDED_BY(mu_);  // the thread's

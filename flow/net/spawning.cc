@@ -18,6 +18,7 @@
 #include "flow/endpoint.h"
 #include "flow/fd/fd.h"
 #include "flow/net/child_process.h"
+#include "flow/net/child_streams.h"
 #include "flow/net/subprocess_access.h"
 #include "flow/status.h"
 #include "flow/sys/child.h"
@@ -27,9 +28,6 @@ namespace flow {
 namespace internal {
 namespace {
 
-constexpr int kStreams = 3;
-constexpr absl::string_view kStreamNames[kStreams] = {"stdin", "stdout",
-                                                      "stderr"};
 // What the C library takes where there is no PATH, less the current folder.
 constexpr char kStandardPath[] = "/bin:/usr/bin";
 
@@ -125,75 +123,6 @@ std::vector<std::string> PlacesOf(const std::string& name,
   return places;
 }
 
-// The child's three streams while it is being made, and our ends of them.
-class Streams {
- public:
-  explicit Streams(Syscalls* sys) : sys_(sys) {}
-
-  absl::Status Open(const SpawnOptions& options) {
-    const ChildStream wanted[kStreams] = {
-        options.stdin_stream, options.stdout_stream, options.stderr_stream};
-    // First what is to be inherited: a pipe might get the number of a standard
-    // stream that is closed here.
-    for (int i = 0; i < kStreams; ++i) {
-      inherited_[i] =
-          wanted[i] == ChildStream::kInherit && sys_->Fcntl(i, F_GETFD, 0) >= 0;
-      if (inherited_[i]) numbers_[i] = i;
-    }
-    for (int i = 0; i < kStreams; ++i) {
-      if (absl::Status s = OpenOne(i, wanted[i]); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  }
-
-  void Use(int slave) { std::fill_n(numbers_, kStreams, slave); }
-
-  int number(int i) const { return numbers_[i]; }
-  UniqueFd& ours(int i) { return ours_[i]; }
-  void CloseTheirs() {
-    for (UniqueFd& fd : theirs_) fd.reset();
-  }
-
- private:
-  absl::Status OpenOne(int i, ChildStream wanted) {
-    if (inherited_[i]) return absl::OkStatus();
-    switch (wanted) {
-      case ChildStream::kFlow:
-        return OpenPipe(i);
-      case ChildStream::kStdout:
-        numbers_[i] = numbers_[STDOUT_FILENO];
-        return absl::OkStatus();
-      case ChildStream::kInherit:
-      case ChildStream::kNull:
-        break;
-    }
-    theirs_[i] = UniqueFd(sys_->Open("/dev/null", O_RDWR, 0), sys_);
-    numbers_[i] = theirs_[i].get();
-    return theirs_[i].valid() ? absl::OkStatus()
-                              : ErrnoStatus(errno, "open", "/dev/null");
-  }
-
-  absl::Status OpenPipe(int i) {
-    int fds[2];
-    // Blocking, as programs expect; our end is made non-blocking by itself,
-    // each end of a pipe being a description of its own.
-    if (sys_->Pipe(fds, 0) != 0) {
-      return ErrnoStatus(errno, "pipe", kStreamNames[i]);
-    }
-    const bool to_child = i == STDIN_FILENO;
-    theirs_[i] = UniqueFd(fds[to_child ? 0 : 1], sys_);
-    ours_[i] = UniqueFd(fds[to_child ? 1 : 0], sys_);
-    numbers_[i] = theirs_[i].get();
-    return absl::OkStatus();
-  }
-
-  Syscalls* const sys_;
-  bool inherited_[kStreams] = {};
-  int numbers_[kStreams] = {-1, -1, -1};
-  UniqueFd theirs_[kStreams];
-  UniqueFd ours_[kStreams];
-};
-
 absl::Status FailureOf(const ChildFailure& failure, const std::string& program,
                        const std::string& directory) {
   std::string context = absl::StrCat("spawning ", program);
@@ -211,8 +140,8 @@ absl::Status FailureOf(const ChildFailure& failure, const std::string& program,
 }
 
 absl::StatusOr<pid_t> Start(Syscalls* sys, const std::vector<std::string>& argv,
-                            const SpawnOptions& options, const Streams& streams,
-                            int terminal) {
+                            const SpawnOptions& options,
+                            const ChildStreams& streams, int terminal) {
   std::vector<ChildPlan::Descriptor> descriptors;
   for (int i = 0; i < kStreams; ++i) {
     descriptors.push_back({streams.number(i), i});
@@ -257,7 +186,7 @@ absl::StatusOr<Flow> FlowFor(Syscalls* sys, UniqueFd fd,
 }
 
 absl::Status MakeFlows(Syscalls* sys, const SpawnOptions& options,
-                       const std::string& name, Streams& streams,
+                       const std::string& name, ChildStreams& streams,
                        SubprocessParts& parts) {
   if (options.duplex) {
     FdOptions both;
@@ -288,7 +217,7 @@ absl::StatusOr<Subprocess> SpawnWith(const std::vector<std::string>& argv,
   Syscalls* const sys = options.sys != nullptr ? options.sys : Syscalls::Real();
   if (absl::Status s = CheckTexts(argv, options); !s.ok()) return s;
   if (absl::Status s = CheckPassed(sys, options); !s.ok()) return s;
-  Streams streams(sys);
+  ChildStreams streams(sys);
   if (terminal != nullptr) {
     streams.Use(terminal->slave.get());
   } else {
