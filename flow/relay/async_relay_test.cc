@@ -26,7 +26,6 @@
 #include "flow/relay/relay_rig_test.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
-#include "flow/testing/memory_pair.h"
 #include "flow/thread_pool.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

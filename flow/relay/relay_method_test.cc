@@ -37,7 +37,6 @@
 #include "flow/testing/fault_options.h"
 #include "flow/testing/fault_syscalls.h"
 #include "flow/testing/matchers.h"
-#include "flow/testing/memory_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -112,6 +112,7 @@ absl::Status CopyResult::status() const {
   if (side == CopySide::kNone) return absl::OkStatus();
   const bool reading = side == CopySide::kSource;
   const absl::Status& why = reading ? read_status : write_status;
+  if (refused) return why;
   ErrorDetail detail = DetailOf(why).value_or(ErrorDetail());
   detail.bytes_done = bytes;
   if (cut) {
