@@ -19,6 +19,7 @@
 
 #include "flow/core.h"
 #include "flow/flow.h"
+#include "flow/flow_access.h"
 #include "flow/state.h"
 
 namespace flow {
@@ -27,7 +28,7 @@ namespace internal {
 class CoreHold {
  public:
   CoreHold() = default;
-  explicit CoreHold(const Flow& flow) : CoreHold(flow.core_) {}
+  explicit CoreHold(const Flow& flow) : CoreHold(FlowAccess::CoreOf(flow)) {}
   CoreHold(const CoreHold& other) : CoreHold(other.core_) {}
   CoreHold(CoreHold&& other) noexcept
       : core_(std::exchange(other.core_, nullptr)) {}

@@ -95,7 +95,6 @@ class AsyncFlow;
 
 namespace internal {
 class Core;
-class CoreHold;
 struct FlowAccess;
 }  // namespace internal
 
@@ -238,7 +237,6 @@ class Flow {
 
  private:
   friend class AsyncFlow;
-  friend class internal::CoreHold;
   friend struct internal::FlowAccess;
 
   internal::Core* core_ = nullptr;

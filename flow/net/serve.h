@@ -24,8 +24,9 @@
 //   peer does not take the piece for the whole.
 // - an error, or an exception: the flow is aborted. That costs this connection,
 //   never the server. (To send an error message, do so and return OK.)
-// - It may move the flow away, for good; limits then act through the token
-//   alone. A layer that it puts on the flow is better given to
+// - It may move the flow away, for good: nobody looks after that flow once the
+//   handler has returned. A layer that it puts on the flow is a flow that the
+//   limits don't know (the token still fires), unless it is given to
 //   ServerConnection::Replace, or made by ServeOptions::prepare.
 //
 // Being cut (a limit, or Stop's deadline) means: the token fires, so that calls

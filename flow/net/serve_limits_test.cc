@@ -52,13 +52,21 @@ absl::Status AnswerALine(Flow& f, const CancelToken&) {
   return f.Write(line);
 }
 
-// Sends a byte to each of the clients now and then, until none of them is
-// there any more.
-void Dribble(std::vector<Flow>& clients) {
-  for (size_t left = clients.size(); left > 0;) {
-    left = 0;
-    for (Flow& client : clients) {
-      if (client.Write("x").ok()) ++left;
+// Who sends a byte now and then, and never a whole line.
+struct Dawdler {
+  MonoTime begin;
+  Flow flow;
+  bool gone = false;
+};
+
+// Until all are gone, none of them before `allowed` is over.
+void Dribble(std::vector<Dawdler>& dawdlers, absl::Duration allowed) {
+  for (size_t left = dawdlers.size(); left > 0;) {
+    for (Dawdler& dawdler : dawdlers) {
+      if (dawdler.gone || dawdler.flow.Write("x").ok()) continue;
+      dawdler.gone = true;
+      --left;
+      EXPECT_GE(MonoTime::Now() - dawdler.begin, allowed);
     }
     absl::Notification().WaitForNotificationWithTimeout(absl::Milliseconds(50));
   }
@@ -68,21 +76,16 @@ void Dribble(std::vector<Flow>& clients) {
 // 100 ms": a hundred that send a byte now and then, never a whole line.
 TEST(ServeLimitsTest, SlowClientsAreCutOnTimeAndNewOnesServedMeanwhile) {
   constexpr absl::Duration kTotal = absl::Milliseconds(1500);
-  std::atomic<bool> early{false};
   ServeOptions options;
   options.total_limit = kTotal;
-  Server server = MustServe(
-      [&](Flow& f, const CancelToken& cut) {
-        const MonoTime begin = MonoTime::Now();
-        const absl::Status status = AnswerALine(f, cut);
-        if (!status.ok() && MonoTime::Now() - begin < kTotal) early = true;
-        return status;
-      },
-      options);
-  std::vector<Flow> slow;
-  for (int i = 0; i < 100; ++i) slow.push_back(MustDial(server));
-  std::thread dribbling([&slow] { Dribble(slow); });
-  Await([&] { return server.GetStats().active == 100; });
+  Server server = MustServe(AnswerALine, options);
+  std::vector<Dawdler> slow(100);
+  for (Dawdler& dawdler : slow) {
+    dawdler.begin = MonoTime::Now();
+    dawdler.flow = MustDial(server);
+  }
+  std::thread dribbling([&slow] { Dribble(slow, kTotal); });
+  Await([&] { return server.GetStats().accepted == 100; });
   absl::Duration quickest = absl::InfiniteDuration();
   for (int i = 0; i < 10; ++i) {
     const MonoTime begin = MonoTime::Now();
@@ -90,31 +93,31 @@ TEST(ServeLimitsTest, SlowClientsAreCutOnTimeAndNewOnesServedMeanwhile) {
     ExpectEcho(client, "a line\n");
     quickest = std::min(quickest, MonoTime::Now() - begin);
   }
+  // (The slowest would be a measure of what else the machine does.)
   EXPECT_LE(quickest, absl::Milliseconds(100));
   dribbling.join();
   Await([&] { return server.GetStats().active == 0; });
   const flow::ServeStats stats = server.GetStats();
   EXPECT_EQ(stats.cut_total, 100u) << stats;
   EXPECT_EQ(stats.completed, 10u) << stats;
-  EXPECT_FALSE(early);
 }
 
 TEST(ServeLimitsTest, IdleConnectionIsCutAndABusyOneIsNot) {
   absl::Notification cut;
   ServeOptions options;
-  options.idle_limit = absl::Milliseconds(800);
+  options.idle_limit = absl::Milliseconds(1500);
   options.on_failure = [&](const flow::Endpoint&, const absl::Status& why) {
     EXPECT_THAT(why, StatusIs(StatusCode::kDeadlineExceeded,
-                              testing::HasSubstr("idle for 800ms")));
+                              testing::HasSubstr("idle for 1.5s")));
     cut.Notify();
   };
   Server server = MustServe(Echo, options);
   Flow busy = MustDial(server);
   ExpectEcho(busy, "x");
-  Flow idle = MustDial(server);
   const MonoTime begin = MonoTime::Now();
+  Flow idle = MustDial(server);
   while (!cut.HasBeenNotified()) ExpectEcho(busy, "x");
-  EXPECT_GE(MonoTime::Now() - begin, absl::Milliseconds(750));
+  EXPECT_GE(MonoTime::Now() - begin, options.idle_limit);
   EXPECT_THAT(idle.Read(), IsKind(ErrorKind::kReset));
   ExpectEcho(busy, "still here");
   EXPECT_EQ(server.GetStats().cut_idle, 1u);
@@ -193,7 +196,7 @@ TEST(ServeLimitsTest, KeepingLimitsTakesFewSystemCalls) {
   const MonoTime begin = MonoTime::Now();
   std::vector<Flow> clients;
   for (int i = 0; i < 100; ++i) clients.push_back(MustDial(server));
-  Await([&] { return server.GetStats().cut_idle == 100; });
+  Await([&] { return Ended(server.GetStats()) == 100; });
   const double seconds = absl::ToDoubleSeconds(MonoTime::Now() - begin);
   // At most 50 a second for limits. (The flows have another Syscalls.) Each
   // connection that ends may wake the thread that accepts.

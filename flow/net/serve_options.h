@@ -27,8 +27,9 @@ struct ServeOptions {
   // beyond wait in the kernel's queue (ListenOptions::backlog), not accepted.
   int max_connections = 1000;
 
-  // ---- When a connection is cut, whatever its handler does. Both cut off a
-  // client that sends a byte now and then to keep its place ("slowloris").
+  // ---- When a connection is cut, whatever its handler does. A client that
+  // sends a byte now and then to keep its place ("slowloris") is cut off by the
+  // first, and by the second if that asks for more bytes.
 
   // How long it may last, from accept to the handler's end.
   absl::Duration total_limit = absl::InfiniteDuration();

@@ -38,6 +38,8 @@ void Served::Replace(Flow flow) {
   hold_ = CoreHold(flow_);
   busy_at_ = sys_->Now();
   moved_ = hold_.BytesMoved();
+  // What was done to the former one is owed to this one, too.
+  if (stopping_.cancelled() && options_.end_reads_at_stop) hold_.EndReads();
   if (cut_ != Cut::kNone && abort_at_ <= busy_at_) hold_.Abort();
 }
 

@@ -164,6 +164,16 @@ TEST_F(ServedTest, ReplacedFlowIsTheOneThatIsWatched) {
   EXPECT_THAT(served.flow().Read(), IsKind(flow::ErrorKind::kClosedLocally));
 }
 
+// A handshake that was under way when the server was asked to stop.
+TEST_F(ServedTest, ReplacedFlowReadsNoMoreOnceReadsHaveEnded) {
+  options_.end_reads_at_stop = true;
+  flow::CancelSource stopping;
+  Served served(1, Flow(), options_, stopping.token(), &clock_);
+  stopping.Cancel();
+  served.Replace(std::move(ours_));
+  EXPECT_THAT(served.flow().Read(), IsEof());
+}
+
 TEST_F(ServedTest, FlowThatIsGoneIsLeftAlone) {
   options_.total_limit = absl::Milliseconds(500);
   Served served(1, std::move(ours_), options_, {}, &clock_);
