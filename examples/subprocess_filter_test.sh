@@ -16,7 +16,7 @@ for _ in {1..10}; do
 done
 # One that ends while our input does not.
 exec 8<> <(:)
-[[ $(timeout 30 "$filter" echo done <&8) == done ]] || fail "waits for its input"
+[[ $(timeout 30 "$filter" echo over <&8) == over ]] || fail "waits for its input"
 passed
 
 expect() {

@@ -48,6 +48,7 @@ const CancelToken& ServerConnection::stopping() const {
   return served_->stopping();
 }
 uint64_t ServerConnection::id() const { return served_->id(); }
+Flow ServerConnection::Take() { return served_->Take(); }
 void ServerConnection::Replace(Flow flow) { served_->Replace(std::move(flow)); }
 
 // --------------------------------------------------------------------- Server

@@ -25,9 +25,8 @@
 // - an error, or an exception: the flow is aborted. That costs this connection,
 //   never the server. (To send an error message, do so and return OK.)
 // - It may move the flow away, for good: nobody looks after that flow once the
-//   handler has returned. A layer that it puts on the flow is a flow that the
-//   limits don't know (the token still fires), unless it is given to
-//   ServerConnection::Replace, or made by ServeOptions::prepare.
+//   handler has returned. Layers such as TLS are put on it by
+//   ServeOptions::prepare, or with ServerConnection::Take and Replace.
 //
 // Being cut (a limit, or Stop's deadline) means: the token fires, so that calls
 // with it end, DEADLINE_EXCEEDED for a limit, CANCELLED for Stop; and
@@ -99,8 +98,12 @@ class ServerConnection {
   // 1, 2, 3, ... in the order of accepting.
   uint64_t id() const;
 
-  // Makes `flow` the connection's, and the one that the limits watch: a layer
-  // that the handler put on the former one in the middle (STARTTLS).
+  // For a layer in the middle (STARTTLS): Take gives the flow away, which the
+  // limits watch no more (the token still fires); Replace makes `flow` the
+  // connection's, and the one that they watch. A flow that was not taken is
+  // watched and can't be taken apart: ReleaseTransport, and with it TlsAccept,
+  // answers FAILED_PRECONDITION.
+  Flow Take();
   void Replace(Flow flow);
 
  private:

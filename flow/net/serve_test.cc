@@ -110,7 +110,7 @@ TEST(ServeTest, ExceptionsCostOneConnection) {
   Server server = MustServe(
       [](ServerConnection& c) -> absl::Status {
         // So that the client is connected when it is over.
-        if (c.id() <= 2) EXPECT_THAT(c.flow().Read(), IsData("x"));
+        if (c.id() <= 2) c.flow().Read().IgnoreError();
         if (c.id() == 1) throw std::runtime_error("oh no");
         if (c.id() == 2) throw 17;
         return Echo(c.flow(), c.cut());

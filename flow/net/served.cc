@@ -32,6 +32,16 @@ Served::Served(uint64_t id, Flow flow, const ServeOptions& options,
   cut_source_.SetDeadline(born_ + options_.total_limit);
 }
 
+Flow Served::Take() {
+  {
+    absl::MutexLock lock(&mu_);
+    hold_ = CoreHold();
+    busy_at_ = sys_->Now();
+    moved_ = 0;
+  }
+  return std::move(flow_);
+}
+
 void Served::Replace(Flow flow) {
   flow_ = std::move(flow);
   absl::MutexLock lock(&mu_);

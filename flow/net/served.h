@@ -49,6 +49,9 @@ class Served {
   const CancelToken& stopping() const { return stopping_; }
   uint64_t id() const { return id_; }
   const Endpoint& peer() const { return peer_; }
+  // Hands the flow over, unwatched: while it is watched its transport can't be
+  // released. Replace brings another.
+  Flow Take() ABSL_LOCKS_EXCLUDED(mu_);
   void Replace(Flow flow) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The handler has ended: what cut it.

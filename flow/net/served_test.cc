@@ -164,6 +164,23 @@ TEST_F(ServedTest, ReplacedFlowIsTheOneThatIsWatched) {
   EXPECT_THAT(served.flow().Read(), IsKind(flow::ErrorKind::kClosedLocally));
 }
 
+// What STARTTLS needs: a flow that is watched could not be taken apart.
+TEST_F(ServedTest, TakenFlowCanBeTakenApart) {
+  options_.idle_limit = absl::Milliseconds(800);
+  Served served(1, std::move(ours_), options_, {}, &clock_);
+  EXPECT_FALSE(served.flow().ReleaseTransport().ok());
+  ASSERT_THAT(served.flow().Write("x"), IsOk());
+  clock_.now = At(100);
+  Flow taken = served.Take();
+  auto transport = taken.ReleaseTransport();
+  ASSERT_THAT(transport, IsOk());
+  EXPECT_EQ(LookAt(served, 899).next, At(900));  // nothing is seen to move
+  served.Replace(Flow(*std::move(transport)));
+  ASSERT_THAT(served.flow().Write("y"), IsOk());
+  EXPECT_EQ(LookAt(served, 950).next, At(1050));
+  EXPECT_EQ(served.Finish(), Cut::kNone);
+}
+
 // A handshake that was under way when the server was asked to stop.
 TEST_F(ServedTest, ReplacedFlowReadsNoMoreOnceReadsHaveEnded) {
   options_.end_reads_at_stop = true;

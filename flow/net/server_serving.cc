@@ -101,7 +101,7 @@ absl::Status ServerCore::Handle(Served& served, bool& threw) const {
 absl::Status ServerCore::CallHandler(Served& served) const {
   if (options_.prepare) {
     absl::StatusOr<Flow> prepared =
-        options_.prepare(std::move(served.flow()), served.cut());
+        options_.prepare(served.Take(), served.cut());
     if (!prepared.ok()) return prepared.status();
     served.Replace(*std::move(prepared));
   }
