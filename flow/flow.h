@@ -95,6 +95,7 @@ class AsyncFlow;
 
 namespace internal {
 class Core;
+struct FlowAccess;
 }  // namespace internal
 
 class Flow {
@@ -236,6 +237,7 @@ class Flow {
 
  private:
   friend class AsyncFlow;
+  friend struct internal::FlowAccess;
 
   internal::Core* core_ = nullptr;
 };

@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "flow/limits.h"
+#include "flow/net/schemes.h"
 #include "flow/sys/mono_time.h"
+#include "flow/tls/tls_schemes.h"
 #include "tools/demo.h"
 #include "tools/flowcat_args.h"
 #include "tools/flowcat_help.h"
@@ -80,9 +83,10 @@ ExitCode RunDemoAndReport(const flow::CancelToken& cancel) {
   return kExitOk;
 }
 
-ExitCode Relay(std::pair<End, End> ends, const flow::CancelToken& cancel,
-               bool stdio_is_open) {
+ExitCode Relay(std::pair<End, End> ends, const flow::Schemes& schemes,
+               const flow::CancelToken& cancel, bool stdio_is_open) {
   SessionOptions options;
+  options.schemes = &schemes;
   options.from = std::move(ends.first);
   options.to = std::move(ends.second);
   options.limits = flow::Limits(absl::GetFlag(FLAGS_timeout));
@@ -107,13 +111,17 @@ int Main(absl::Span<const char* const> args) {
   }
   const bool demo = words->empty();
   absl::StatusOr<std::pair<End, End>> ends;
-  if (!demo) ends = ParseEnds(*words);
+  flow::Schemes schemes;
+  if (absl::Status s = flow::AddTlsSchemes(schemes); !s.ok()) {
+    return UsageError(s.message());
+  }
+  if (!demo) ends = ParseEnds(*words, &schemes);
   if (!demo && !ends.ok()) return UsageError(ends.status().message());
   if (!EnterCallersFolder()) return kExitOpen;
   const StopSignals stop;
   const ExitCode code =
       demo ? RunDemoAndReport(stop.token())
-           : Relay(*std::move(ends), stop.token(), stdio_is_open);
+           : Relay(*std::move(ends), schemes, stop.token(), stdio_is_open);
   return stop.caught() == 0 || code == kExitOk ? code : 128 + stop.caught();
 }
 

@@ -64,53 +64,29 @@ absl::Status SetFlag(absl::string_view word, const char* next,
 
 }  // namespace
 
-absl::StatusOr<End> ParseEnd(absl::string_view text) {
-  End end;
-  end.name = absl::CHexEscape(text);
-  if (text == "-") return end;
-  end.kind = End::Kind::kDial;
-  absl::string_view rest = text;
-  if (absl::ConsumePrefix(&rest, "tcp-listen:")) {
-    end.kind = End::Kind::kListen;
-    end.address = absl::StrCat("tcp:", rest);
-  } else if (absl::ConsumePrefix(&rest, "unix-listen:")) {
-    end.kind = End::Kind::kListen;
-    end.address = absl::StrCat("unix:", rest);
-  } else if (absl::StartsWith(text, "tcp:") ||
-             absl::StartsWith(text, "unix:")) {
-    end.address = std::string(text);
-  } else {
-    return Bad("bad address", text,
-               "expected tcp:HOST:PORT, tcp-listen:HOST:PORT, unix:PATH, "
-               "unix-listen:PATH or -");
+absl::StatusOr<End> ParseEnd(absl::string_view text,
+                             const flow::Schemes* schemes) {
+  absl::StatusOr<flow::Address> address = flow::ParseAddress(text, schemes);
+  if (!address.ok()) return address.status();
+  if (!address->listens() && address->numeric_port() == 0) {
+    return Bad("bad address", text, "nobody can be reached at port 0");
   }
-  const absl::StatusOr<flow::Address> address = flow::ParseAddress(end.address);
-  if (address.ok()) {
-    if (end.kind == End::Kind::kDial && address->numeric_port() == 0 &&
-        address->scheme == flow::Address::Scheme::kTcp) {
-      return Bad("bad address", text, "nobody can be reached at port 0");
-    }
-    return end;
-  }
-  if (end.kind == End::Kind::kDial) return address.status();
-  // It complains of the address without "-listen": say what was typed, too.
-  return absl::InvalidArgumentError(
-      absl::StrCat("in ", Quoted(text), ": ", address.status().message()));
+  return End{*std::move(address), absl::CHexEscape(text)};
 }
 
 absl::StatusOr<std::pair<End, End>> ParseEnds(
-    absl::Span<const std::string> words) {
+    absl::Span<const std::string> words, const flow::Schemes* schemes) {
   if (words.size() != 2) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected two ends, FROM and TO, but got ", words.size(),
                      words.empty() ? "" : ", the last of them ",
                      words.empty() ? "" : Quoted(words.back())));
   }
-  absl::StatusOr<End> from = ParseEnd(words[0]);
+  absl::StatusOr<End> from = ParseEnd(words[0], schemes);
   if (!from.ok()) return from.status();
-  absl::StatusOr<End> to = ParseEnd(words[1]);
+  absl::StatusOr<End> to = ParseEnd(words[1], schemes);
   if (!to.ok()) return to.status();
-  if (from->kind == End::Kind::kStdio && to->kind == End::Kind::kStdio) {
+  if (from->is_stdio() && to->is_stdio()) {
     return absl::InvalidArgumentError(
         "\"-\" twice: standard input and output are one end");
   }

@@ -1,7 +1,7 @@
 // File: flowcat_args.h
 //
-// The command line of flowcat, as values: which flags, which two ends. It alone
-// knows what may be typed; nothing is opened or looked up here.
+// The command line of flowcat, as values: which flags, which two ends. Ends are
+// addresses as the library has them; nothing is opened or looked up here.
 //
 // Guarantees: ParseEnd and ParseEnds are pure. ParseFlags sets flags of
 // Abseil's.
@@ -9,7 +9,6 @@
 #ifndef FLOW_TOOLS_FLOWCAT_ARGS_H_
 #define FLOW_TOOLS_FLOWCAT_ARGS_H_
 
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,31 +16,32 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "flow/net/address.h"
+#include "flow/net/schemes.h"
 
 namespace flow_tools {
 
 // One end of the relay.
 struct End {
-  enum class Kind : uint8_t {
-    kStdio,   // "-"
-    kDial,    // "tcp:...", "unix:..."
-    kListen,  // "tcp-listen:...", "unix-listen:..."
-  };
-
-  Kind kind = Kind::kStdio;
-  // As flow::Dial and flow::Listen want it; empty for kStdio.
-  std::string address;
+  flow::Address address;
   // As it was typed, control characters escaped: for messages.
   std::string name;
+
+  bool is_stdio() const {
+    return address.scheme == flow::Address::Scheme::kStdio;
+  }
 };
 
-// What `text` means. INVALID_ARGUMENT, with the text and what was expected, if
-// it means nothing.
-[[nodiscard]] absl::StatusOr<End> ParseEnd(absl::string_view text);
+// What `text` means (flow/net/address.h), with `schemes` besides those that are
+// built in. INVALID_ARGUMENT, with the text and what was expected, if it means
+// nothing.
+[[nodiscard]] absl::StatusOr<End> ParseEnd(
+    absl::string_view text, const flow::Schemes* schemes = nullptr);
 
 // FROM and TO. INVALID_ARGUMENT if they are not two, or both are "-".
 [[nodiscard]] absl::StatusOr<std::pair<End, End>> ParseEnds(
-    absl::Span<const std::string> words);
+    absl::Span<const std::string> words,
+    const flow::Schemes* schemes = nullptr);
 
 // Sets Abseil flags from `args` (without the program's name) and returns the
 // other words, in order. "--name=value", "--name value", "--bool", "--nobool";

@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "flow/net/schemes.h"
 #include "flow/testing/matchers.h"
+#include "flow/tls/tls_schemes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -25,32 +27,38 @@ using ::flow_testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST(ParseEndTest, EveryKindIsUnderstood) {
+TEST(ParseEndTest, AnAddressIsAnEndAndKeepsItsSpelling) {
   const struct {
     const char* text;
-    End::Kind kind;
     const char* address;
   } kCases[] = {
-      {"-", End::Kind::kStdio, ""},
-      {"tcp:localhost:80", End::Kind::kDial, "tcp:localhost:80"},
-      {"tcp:[::1]:80", End::Kind::kDial, "tcp:[::1]:80"},
-      {"unix:a b", End::Kind::kDial, "unix:a b"},
-      {"tcp-listen:127.0.0.1:0", End::Kind::kListen, "tcp:127.0.0.1:0"},
-      {"unix-listen:/x", End::Kind::kListen, "unix:/x"},
+      {"-", "stdio:"},
+      {"tcp:localhost:080", "tcp:localhost:80"},
+      {"tcp-listen:127.0.0.1:0", "tcp-listen:127.0.0.1:0"},
+      {"unix:a b", "unix:a b"},
+      {"unix-listen:/x,mode=660", "unix-listen:/x,mode=0660"},
   };
   for (const auto& c : kCases) {
     const absl::StatusOr<End> end = ParseEnd(c.text);
     ASSERT_THAT(end, IsOk());
-    EXPECT_EQ(end->kind, c.kind);
-    EXPECT_EQ(end->address, c.address);
+    EXPECT_EQ(end->address.ToString(), c.address);
     EXPECT_EQ(end->name, c.text);
   }
 }
 
+TEST(ParseEndTest, AddedSchemesAreUnderstood) {
+  flow::Schemes schemes;
+  ASSERT_THAT(flow::AddTlsSchemes(schemes), IsOk());
+  EXPECT_THAT(ParseEnd("tls:a:1,min=1.3", &schemes), IsOk());
+  EXPECT_THAT(ParseEnd("tls:a:1"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("unknown scheme \"tls\"")));
+}
+
 TEST(ParseEndTest, NonsenseIsNamedInTheMessage) {
   for (const absl::string_view text :
-       {"x", "", "tcp", "tcp:", "tcp:a", "tcp:a:b:", "tcp-listen:a",
-        "unix:", "unix-listen:", "UNIX:a", "tcp:127.0.0.1:0", "--"}) {
+       {"x", "", "tcp", "tcp:", "tcp:a", "tcp:a:b:", "tcp-listen:a", "unix:",
+        "unix-listen:", "UNIX:a", "tcp:127.0.0.1:0", "--", "tcp:a:1,b"}) {
     EXPECT_THAT(ParseEnd(text), StatusIs(absl::StatusCode::kInvalidArgument,
                                          HasSubstr(std::string(text))));
   }
@@ -60,6 +68,8 @@ TEST(ParseEndTest, NonsenseIsNamedInTheMessage) {
 
 TEST(ParseEndsTest, StdioCanBeOnlyOne) {
   EXPECT_THAT(ParseEnds({"-", "-"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("twice")));
+  EXPECT_THAT(ParseEnds({"stdio:", "-"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("twice")));
   EXPECT_THAT(ParseEnds({"-", "unix:x"}), IsOk());
   EXPECT_THAT(ParseEnds({"unix:x", "-"}), IsOk());

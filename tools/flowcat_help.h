@@ -31,7 +31,20 @@ Ends:
   unix:PATH             connects to a unix socket
   unix-listen:PATH      makes one and accepts one connection; the path must not
                         exist, and is removed again
+  unix-abstract:NAME, unix-abstract-listen:NAME
+                        the same without a file
+  tls:HOST:PORT         connects, over TLS; the server has to be HOST
+  tls-listen:HOST:PORT,cert=FILE,key=FILE
   -                     standard input and output
+  fd:N, fd:IN:OUT       descriptors that are open already; ,own gives them away
+  file:PATH             reads it; ,write ,append ,truncate ,create
+  exec:COMMAND          a command of the shell's; ,pty gives it a terminal
+  pty:                  a new terminal, whose name is printed
+  activate:NAME         a listening socket that was passed (LISTEN_FDS)
+
+Options stand behind commas: tcp:h:80,keepalive=60s,bind=10.0.0.1
+  A wrong one is answered with those that there are. A comma or a percent sign
+  that means itself is written %2C or %25.
 
 When one end has no more to send, the other is told (half-close), and nothing
 more: the other direction goes on. When an end fails, the other is cut off

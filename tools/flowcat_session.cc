@@ -9,10 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "flow/fd/fd.h"
 #include "flow/flow.h"
-#include "flow/net/dial.h"
-#include "flow/net/listener.h"
+#include "flow/net/address.h"
+#include "flow/net/open.h"
 #include "flow/relay/relay.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
@@ -36,10 +35,11 @@ class Session {
   // One end on its way to be a flow.
   struct Opening {
     const End& end;
-    std::optional<flow::Listener> listener = std::nullopt;
+    std::optional<flow::OpenedListener> listener = std::nullopt;
     flow::Flow flow = {};
   };
 
+  flow::OpenOptions open_options() const;
   bool StartListening(Opening& opening);
   bool Open(Opening& opening);
   absl::StatusOr<flow::Flow> MakeFlow(Opening& opening);
@@ -55,51 +55,61 @@ class Session {
 };
 
 bool Session::StartListening(Opening& opening) {
-  if (opening.end.kind != End::Kind::kListen) return true;
-  absl::StatusOr<flow::Listener> listener = flow::Listen(opening.end.address);
+  if (!opening.end.address.listens()) return true;
+  absl::StatusOr<flow::OpenedListener> listener =
+      flow::OpenListener(opening.end.address, open_options());
   if (!listener.ok()) {
     CannotOpen("listen on", opening.end, listener.status());
     return false;
   }
   opening.listener = *std::move(listener);
   if (!options_.quiet) {
-    log_ << "flowcat: listening on " << opening.listener->address()
-         << std::endl;
+    log_ << "flowcat: listening on " << opening.listener->address << std::endl;
   }
   return true;
 }
 
+flow::OpenOptions Session::open_options() const {
+  flow::OpenOptions options;
+  options.schemes = options_.schemes;
+  return options;
+}
+
 absl::StatusOr<flow::Flow> Session::MakeFlow(Opening& opening) {
-  switch (opening.end.kind) {
-    case End::Kind::kStdio:
-      if (options_.stdio_is_open) return flow::Stdio();
-      return absl::FailedPreconditionError(
-          "standard input or output was closed from the start");
-    case End::Kind::kDial:
-      return flow::Dial(
-          opening.end.address,
-          options_.limits.Within(flow::MonoTime::In(options_.connect_timeout)));
-    case End::Kind::kListen: {
-      absl::StatusOr<flow::Flow> f = opening.listener->Accept(options_.limits);
-      // One connection is all that is wanted; its path is free again.
-      opening.listener->Close().IgnoreError();
-      return f;
-    }
+  if (opening.listener.has_value()) {
+    absl::StatusOr<flow::Flow> f =
+        opening.listener->listener.Accept(options_.limits);
+    // One connection is all that is wanted; its path is free again.
+    opening.listener->listener.Close().IgnoreError();
+    if (!f.ok()) return f;
+    return opening.listener->upgrade(*std::move(f), options_.limits);
   }
-  return absl::InternalError("an end of no kind");
+  if (opening.end.is_stdio() && !options_.stdio_is_open) {
+    return absl::FailedPreconditionError(
+        "standard input or output was closed from the start");
+  }
+  return flow::Open(
+      opening.end.address,
+      options_.limits.Within(flow::MonoTime::In(options_.connect_timeout)),
+      open_options());
 }
 
 bool Session::Open(Opening& opening) {
   absl::StatusOr<flow::Flow> f = MakeFlow(opening);
   if (f.ok()) {
     opening.flow = *std::move(f);
+    if (opening.end.address.scheme == flow::Address::Scheme::kPty &&
+        !options_.quiet) {
+      log_ << "flowcat: opened " << opening.flow.peer() << std::endl;
+    }
     return true;
   }
-  const bool accepting = opening.end.kind == End::Kind::kListen;
-  const bool dialling = opening.end.kind == End::Kind::kDial;
-  CannotOpen(accepting  ? "accept a connection on"
-             : dialling ? "connect to"
-                        : "use",
+  const flow::Address& address = opening.end.address;
+  // What is dialled has a host, or is a unix socket.
+  const bool dialled = address.is_unix() || !address.host.empty();
+  CannotOpen(address.listens() ? "accept a connection on"
+             : dialled         ? "connect to"
+                               : "use",
              opening.end, f.status());
   return false;
 }

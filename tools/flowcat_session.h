@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "flow/cancel.h"
 #include "flow/limits.h"
+#include "flow/net/schemes.h"
 #include "tools/flowcat_args.h"
 
 namespace flow_tools {
@@ -38,7 +39,10 @@ struct SessionOptions {
   End to;
   // Of all of it, waiting for connections included.
   flow::Limits limits;
-  // Of each Dial.
+  // What may be opened besides what is built in; null: nothing. Outlives the
+  // session.
+  const flow::Schemes* schemes = nullptr;
+  // Of each end that is not listened on.
   absl::Duration connect_timeout = absl::InfiniteDuration();
   // Says nothing but errors.
   bool quiet = false;

@@ -60,6 +60,16 @@ bool Address::IsOn(absl::string_view name, bool otherwise) const {
   return value == nullptr ? otherwise : *value == internal::YesNo(true);
 }
 
+Address Address::AsTcp() const {
+  Address tcp;
+  tcp.scheme = listens() ? Scheme::kTcpListen : Scheme::kTcp;
+  tcp.scheme_name = listens() ? "tcp-listen" : "tcp";
+  tcp.host = host;
+  tcp.port = port;
+  tcp.socket = socket;
+  return tcp;
+}
+
 std::string Address::ToString() const {
   std::string out = absl::StrCat(scheme_name, ":", TargetText(*this));
   const std::string of_socket = socket.ToString();

@@ -32,20 +32,24 @@
 // refused (write ./@x for a file of that name). An abstract NAME is of 1 to 107
 // bytes, of which any may be anything, NUL too.
 //
-// In TARGET and VALUE, but not in HOST, %XX is the byte with that hex number.
+// In TARGET and VALUE, but not in brackets, %XX is the byte with that number.
 // So a comma is written %2C, since it ends the target, and a percent sign %25.
 //
 // The options of sockets, and which scheme has which, are in
 // flow/net/socket_options.h. Others:
 //
-// | fd     | own                 | the descriptors are the flow's, which closes
-// | |        |                     | them; else borrowed and left as found | |
-// file   | read write          | how it is opened; `read` if nothing is said. |
-// |        | append truncate     | append is to write at the end. truncate and
-// | |        | create mode=0666    | create need write or append; mode is less
-// | |        |                     | the umask | | pty    | raw | no echo, no
-// signals, no line editing (on     | |        |                     | unless
-// raw=no)                               |
+// | scheme | option          | meaning                                     |
+// |--------|-----------------|---------------------------------------------|
+// | fd     | own             | the flow owns and closes the descriptors;   |
+// |        |                 | else they are borrowed, and left as found   |
+// | file   | read write      | how it is opened; read if nothing is said   |
+// |        | append truncate | append is to write, always at the end       |
+// |        | create          | makes it if need be; create and truncate    |
+// |        |                 | need write or append                        |
+// |        | mode=0666       | of what create makes, less the umask        |
+// | pty    | raw             | no echo, no signals, no line editing; on    |
+// |        |                 | unless raw=no                               |
+// | exec   | pty             | the command is on a terminal of its own     |
 //
 // A switch is NAME=yes or NAME=no; NAME alone is NAME=yes. No option may be
 // given twice.
@@ -134,6 +138,10 @@ struct Address {
   // Of a switch: not given counts as `otherwise`.
   bool IsOn(absl::string_view name, bool otherwise = false) const;
 
+  // Of a scheme that stands on TCP: what it stands on, that is HOST, PORT and
+  // the options of the socket as tcp:, or as tcp-listen: if it listens.
+  Address AsTcp() const;
+
   // The canonical form: printable ASCII.
   std::string ToString() const;
   template <typename Sink>
@@ -153,6 +161,11 @@ struct Address {
 // `text` is none of the above, nor of a scheme in `schemes` (null: none are
 // added). Opens nothing, looks up nothing.
 [[nodiscard]] absl::StatusOr<Address> ParseAddress(
+    absl::string_view text, const Schemes* schemes = nullptr);
+
+// The same for who is to listen in any case: "tcp:" is read as "tcp-listen:",
+// with the options of that, and so is every scheme that has such a twin.
+[[nodiscard]] absl::StatusOr<Address> ParseListenAddress(
     absl::string_view text, const Schemes* schemes = nullptr);
 
 }  // namespace flow

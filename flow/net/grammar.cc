@@ -57,8 +57,8 @@ std::vector<SchemeSpec> MakeBuiltIn() {
       {S::kFile, "file", T::kText, "PATH", {}, file},
       {S::kStdio, "stdio", T::kNone, "", {}, {}},
       {S::kPty, "pty", T::kNone, "", {}, {{"raw", on}}},
-      {S::kExec, "exec", T::kText, "COMMAND", {}, {}},
-      {S::kActivate, "activate", T::kMaybeEmpty, "NAME", {}, {}},
+      {S::kExec, "exec", T::kText, "COMMAND", {}, {{"pty", on}}},
+      {S::kActivate, "activate", T::kText, "NAME", {}, {}},
   };
 }
 

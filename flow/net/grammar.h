@@ -24,8 +24,7 @@ enum class TargetKind : uint8_t {
   kAbstractName,
   kFds,
   kNone,
-  kText,        // of at least a byte, without NUL
-  kMaybeEmpty,  // likewise, or nothing
+  kText,  // of at least a byte, without NUL
 };
 
 struct SchemeSpec {

@@ -37,7 +37,7 @@ struct Wanted {
 
 absl::StatusOr<Wanted> LookUp(Syscalls* sys, absl::string_view text,
                               const SocketOptions& options) {
-  absl::StatusOr<Address> address = ParseAddress(text);
+  absl::StatusOr<Address> address = ParseListenAddress(text);
   if (!address.ok()) return address.status();
   if (!address->is_tcp() && !address->is_unix()) {
     return InvalidArgument(absl::StrCat(

@@ -59,6 +59,7 @@
 #include "flow/limits.h"
 #include "flow/net/socket_options.h"
 #include "flow/sys/syscalls.h"
+#include "flow/sys/unique_fd.h"
 
 namespace flow {
 
@@ -145,6 +146,7 @@ class Listener {
   }
 
  private:
+  friend absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys);
   friend absl::StatusOr<Listener> ListenAll(
       absl::Span<const std::string> addresses, const ListenOptions& options);
   friend class AsyncListener;
@@ -171,6 +173,14 @@ class Listener {
 // All or none: if one of them can't be listened on, that is the answer.
 [[nodiscard]] absl::StatusOr<Listener> ListenAll(
     absl::Span<const std::string> addresses, const ListenOptions& options = {});
+
+// A listener on a socket that listens already, such as one that this process
+// was started with (flow/net/activation.h). Sets close-on-exec and O_NONBLOCK,
+// and TCP_NODELAY for what is accepted; a unix path is left to whoever made it.
+// INVALID_ARGUMENT: not a listening stream socket. FAILED_PRECONDITION: not
+// open. `fd` is closed on every error but the last. `sys`: as in ListenOptions.
+[[nodiscard]] absl::StatusOr<Listener> AdoptListener(UniqueFd fd,
+                                                     Syscalls* sys = nullptr);
 
 }  // namespace flow
 

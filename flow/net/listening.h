@@ -46,6 +46,13 @@ class ListeningSocket {
                                               const SocketOptions& options,
                                               int backlog);
 
+  // One that listens already; its file, if there is one, is somebody else's.
+  static ListeningSocket Adopt(Syscalls* sys, UniqueFd fd, Endpoint local) {
+    ListeningSocket adopted(sys, std::move(fd));
+    adopted.local_ = std::move(local);
+    return adopted;
+  }
+
   ListeningSocket(ListeningSocket&& other) noexcept
       : sys_(other.sys_),
         fd_(std::move(other.fd_)),

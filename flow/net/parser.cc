@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -22,28 +21,22 @@
 #include "flow/net/address.h"
 #include "flow/net/grammar.h"
 #include "flow/net/option_text.h"
+#include "flow/net/options_parser.h"
 #include "flow/net/percent.h"
 #include "flow/status.h"
 
 namespace flow {
 namespace {
 
+using internal::Quoted;
 using internal::SchemeSpec;
-using internal::SocketOptionText;
 using internal::TargetKind;
 
 static_assert(kMaxUnixPath + 1 == sizeof(sockaddr_un::sun_path),
               "a path and its end mark fill sun_path");
 
-// A message must stay readable whatever is passed for an address.
-constexpr size_t kMaxShown = 200;
 // RFC 1035, 2.3.4: 255 octets on the wire are 253 characters.
 constexpr size_t kMaxHost = 253;
-
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxShown)),
-                      text.size() > kMaxShown ? "..." : "", "\"");
-}
 
 // Visible and not a blank: what neither a name nor an address has is refused
 // here, before a resolver sees it.
@@ -65,8 +58,8 @@ bool IsServiceName(absl::string_view port) {
 
 class Parser {
  public:
-  Parser(absl::string_view text, const Schemes* schemes)
-      : text_(text), schemes_(schemes) {}
+  Parser(absl::string_view text, const Schemes* schemes, bool to_listen)
+      : text_(text), schemes_(schemes), to_listen_(to_listen) {}
 
   absl::StatusOr<Address> Run();
 
@@ -80,9 +73,6 @@ class Parser {
     return Bad(
         absl::StrCat("expected ", spec_.name, ":", spec_.shape, ", but ", but));
   }
-  // What is wrong with option `name`, and which there are.
-  absl::Status BadOption(absl::string_view words, absl::string_view name) const;
-
   absl::Status Target(absl::string_view target);
   absl::Status HostPort(absl::string_view target);
   absl::Status Host(absl::string_view host);
@@ -90,28 +80,22 @@ class Parser {
   absl::Status UnixPath() const;
   absl::Status Fds(absl::string_view target);
 
-  absl::Status Option(absl::string_view item);
-  absl::Status SocketOption(const SocketOptionText& option, bool bare,
-                            absl::string_view value);
-  absl::Status OwnOption(size_t index, absl::string_view value);
-  absl::Status BadValue(absl::string_view name, bool bare,
-                        absl::string_view value,
-                        absl::string_view expected) const;
-  absl::Status FileOptions() const;
-
   const absl::string_view text_;
   const Schemes* const schemes_;
+  const bool to_listen_;
   SchemeSpec spec_;
   Address address_;
-  // As spec_.options; what was given.
-  std::vector<std::optional<std::string>> own_;
 };
 
 absl::StatusOr<Address> Parser::Run() {
   const absl::string_view text = text_ == "-" ? "stdio:" : text_;
   const size_t colon = text.find(':');
   const absl::string_view name = text.substr(0, std::min(colon, text.size()));
-  std::optional<SchemeSpec> spec = internal::FindScheme(name, schemes_);
+  std::optional<SchemeSpec> spec;
+  if (to_listen_) {
+    spec = internal::FindScheme(absl::StrCat(name, "-listen"), schemes_);
+  }
+  if (!spec.has_value()) spec = internal::FindScheme(name, schemes_);
   if (colon == absl::string_view::npos || !spec.has_value()) {
     return Bad(absl::StrCat(colon == absl::string_view::npos
                                 ? "expected SCHEME:..., or -"
@@ -120,23 +104,19 @@ absl::StatusOr<Address> Parser::Run() {
                             internal::SchemeNames(schemes_)));
   }
   spec_ = *std::move(spec);
-  own_.resize(spec_.options.size());
   address_.scheme = spec_.scheme;
   address_.scheme_name = spec_.name;
 
   const std::vector<absl::string_view> items =
       absl::StrSplit(text.substr(colon + 1), ',');
   if (absl::Status s = Target(items[0]); !s.ok()) return s;
+  internal::OptionsParser options(spec_, address_);
   for (size_t i = 1; i < items.size(); ++i) {
-    if (absl::Status s = Option(items[i]); !s.ok()) return s;
+    if (absl::Status s = options.Take(items[i]); !s.ok()) {
+      return Bad(s.message());
+    }
   }
-  for (size_t i = 0; i < own_.size(); ++i) {
-    if (!own_[i].has_value()) continue;
-    address_.options.push_back({spec_.options[i].name, *std::move(own_[i])});
-  }
-  if (spec_.scheme == Address::Scheme::kFile) {
-    if (absl::Status s = FileOptions(); !s.ok()) return s;
-  }
+  if (absl::Status s = options.Finish(); !s.ok()) return Bad(s.message());
   return std::move(address_);
 }
 
@@ -156,7 +136,6 @@ absl::Status Parser::Target(absl::string_view target) {
     case TargetKind::kUnixPath:
     case TargetKind::kAbstractName:
     case TargetKind::kText:
-    case TargetKind::kMaybeEmpty:
       return Bytes(target);
   }
   return absl::InternalError("a target of no kind");
@@ -218,7 +197,7 @@ absl::Status Parser::Bytes(absl::string_view target) {
                             " must be followed by two hex digits; a percent "
                             "sign is written %25"));
   }
-  if (path->empty() && spec_.target != TargetKind::kMaybeEmpty) {
+  if (path->empty()) {
     return Expected(absl::StrCat(spec_.shape, " is empty"));
   }
   const bool abstract = spec_.target == TargetKind::kAbstractName;
@@ -263,119 +242,16 @@ absl::Status Parser::Fds(absl::string_view target) {
   return absl::OkStatus();
 }
 
-// --- Options.
-
-absl::Status Parser::BadOption(absl::string_view words,
-                               absl::string_view name) const {
-  const std::string names = spec_.OptionNames();
-  return Bad(names.empty()
-                 ? absl::StrCat(words, " ", Quoted(name), "; ", spec_.name,
-                                ": has no options (a comma in ",
-                                spec_.shape.empty() ? "it" : spec_.shape,
-                                " is written %2C)")
-                 : absl::StrCat(words, " ", Quoted(name), "; ", spec_.name,
-                                ": has ", names));
-}
-
-absl::Status Parser::Option(absl::string_view item) {
-  const size_t equals = item.find('=');
-  const bool bare = equals == absl::string_view::npos;
-  const absl::string_view name = item.substr(0, std::min(equals, item.size()));
-  const std::optional<std::string> value =
-      bare ? "yes" : internal::PercentDecode(item.substr(equals + 1));
-  if (!value.has_value()) {
-    return Bad(absl::StrCat("a % in the value of option ", Quoted(name),
-                            " must be followed by two hex digits; a percent "
-                            "sign is written %25"));
-  }
-  for (const absl::string_view known : spec_.socket) {
-    if (known != name) continue;
-    return SocketOption(*internal::FindSocketOption(name), bare, *value);
-  }
-  for (size_t i = 0; i < spec_.options.size(); ++i) {
-    if (spec_.options[i].name != name) continue;
-    if (bare && spec_.options[i].value != OptionValue::kSwitch) {
-      return BadValue(name, bare, *value, "NAME=VALUE");
-    }
-    return OwnOption(i, *value);
-  }
-  return BadOption("unknown option", name);
-}
-
-absl::Status Parser::BadValue(absl::string_view name, bool bare,
-                              absl::string_view value,
-                              absl::string_view expected) const {
-  return Bad(absl::StrCat(
-      "option ", Quoted(name),
-      bare ? " needs a value" : absl::StrCat(": bad value ", Quoted(value)),
-      "; expected ", expected));
-}
-
-absl::Status Parser::SocketOption(const SocketOptionText& option, bool bare,
-                                  absl::string_view value) {
-  if (option.print(address_.socket).has_value()) {
-    return BadOption("doubled option", option.name);
-  }
-  if ((bare && !option.may_be_bare) || !option.parse(value, address_.socket)) {
-    return BadValue(option.name, bare, value, option.expected);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Parser::OwnOption(size_t index, absl::string_view value) {
-  const std::string& name = spec_.options[index].name;
-  std::optional<std::string>& into = own_[index];
-  if (into.has_value()) return BadOption("doubled option", name);
-  switch (spec_.options[index].value) {
-    case OptionValue::kSwitch: {
-      const std::optional<bool> on = internal::ParseYesNo(value);
-      if (!on.has_value()) return BadValue(name, false, value, "yes or no");
-      into = internal::YesNo(*on);
-      return absl::OkStatus();
-    }
-    case OptionValue::kMode: {
-      const std::optional<mode_t> mode = internal::ParseMode(value);
-      if (!mode.has_value()) {
-        return BadValue(name, false, value,
-                        internal::FindSocketOption("mode")->expected);
-      }
-      into = internal::ModeText(*mode);
-      return absl::OkStatus();
-    }
-    case OptionValue::kText:
-      if (value.empty() || value.find('\0') != absl::string_view::npos) {
-        return BadValue(name, false, value, "a text, not empty, without NUL");
-      }
-      into = std::string(value);
-      return absl::OkStatus();
-  }
-  return absl::InternalError("an option of no kind");
-}
-
-// Combinations that could only be mistakes.
-absl::Status Parser::FileOptions() const {
-  const bool writes = address_.IsOn("write") || address_.IsOn("append");
-  for (const absl::string_view name : {"truncate", "create"}) {
-    if (address_.IsOn(name) && !writes) {
-      return Bad(
-          absl::StrCat("option \"", name, "\" needs \"write\" or \"append\""));
-    }
-  }
-  if (address_.FindOption("mode") != nullptr && !address_.IsOn("create")) {
-    return Bad("option \"mode\" needs \"create\"");
-  }
-  if (address_.FindOption("read") != nullptr && !address_.IsOn("read") &&
-      !writes) {
-    return Bad("neither \"read\" nor \"write\" nor \"append\"");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<Address> ParseAddress(absl::string_view text,
                                      const Schemes* schemes) {
-  return Parser(text, schemes).Run();
+  return Parser(text, schemes, /*to_listen=*/false).Run();
+}
+
+absl::StatusOr<Address> ParseListenAddress(absl::string_view text,
+                                           const Schemes* schemes) {
+  return Parser(text, schemes, /*to_listen=*/true).Run();
 }
 
 }  // namespace flow

@@ -46,11 +46,13 @@ enum class OptionValue : uint8_t {
   kSwitch,  // yes or no
   kText,    // anything but nothing
   kMode,    // octal digits, to 0777
+  kChoice,  // one of `choices`
 };
 
 struct SchemeOption {
   std::string name;
   OptionValue value = OptionValue::kText;
+  std::vector<std::string> choices = {};
 };
 
 struct Scheme {

@@ -14,24 +14,23 @@
 // for `nodelay`, which is on, `reuse_address`, which is on where one listens,
 // and `mode`, which is 0600.
 //
-// | field          | in an address     | tcp | tcp-listen | unix | unix-listen
-// |
-// |----------------|-------------------|-----|------------|------|-------------|
-// | nodelay        | nodelay=no        | yes | accepted   |      | | |
-// keepalive      | keepalive=60s     | yes | accepted   |      |             |
-// | send_buffer    | send-buffer=64k   | yes | accepted   | yes  | accepted |
-// | receive_buffer | receive-buffer=1M | yes | accepted   | yes  | accepted |
-// | reset_at_close | linger=0          | yes | accepted   |      | | |
-// reuse_address  | reuse-address=no  | yes | yes        |      |             |
-// | reuse_port     | reuse-port        | yes | yes        |      | | | bind |
-// bind=10.0.0.1:0   | yes |            |      |             | | interface_name
-// | interface=eth0    | yes | yes        |      |             | | v6only |
-// v6only            |     | yes        |      |             | | mode |
-// mode=0660         |     |            |      | yes, if a   | | reclaim |
-// reclaim           |     |            |      | path        |
+// | field          | in an address     | tcp | tcp-listen | unix | ..-listen |
+// |----------------|-------------------|-----|------------|------|-----------|
+// | nodelay        | nodelay=no        | yes | flows      |      |           |
+// | keepalive      | keepalive=60s     | yes | flows      |      |           |
+// | send_buffer    | send-buffer=64k   | yes | flows      | yes  | flows     |
+// | receive_buffer | receive-buffer=1M | yes | flows      | yes  | flows     |
+// | reset_at_close | linger=0          | yes | flows      |      |           |
+// | reuse_address  | reuse-address=no  | yes | yes        |      |           |
+// | reuse_port     | reuse-port        | yes | yes        |      |           |
+// | bind           | bind=10.0.0.1:0   | yes |            |      |           |
+// | interface_name | interface=eth0    | yes | yes        |      |           |
+// | v6only         | v6only            |     | yes        |      |           |
+// | mode           | mode=0660         |     |            |      | yes       |
+// | reclaim        | reclaim           |     |            |      | yes       |
 //
-// ("accepted": it is the flows that are accepted which have it. "unix" stands
-// for unix-abstract, too.)
+// ("flows": it is those that are accepted which have it. unix-abstract is as
+// unix, but for what is about files: mode and reclaim.)
 //
 // There is no lingering: close(2) of a socket with SO_LINGER and a time blocks
 // for that time, non-blocking or not, and no Close may (P3). What can be had

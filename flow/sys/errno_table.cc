@@ -104,6 +104,8 @@ ErrnoMeaning MeaningOf(int error) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
+    case E2BIG:
+    case ETOOMANYREFS:  // too many descriptors on their way over unix sockets
       return Side(Code::kResourceExhausted);
     case EACCES:
     case EPERM:
@@ -117,10 +119,14 @@ ErrnoMeaning MeaningOf(int error) {
     case EOVERFLOW:
     case EMSGSIZE:
     case EDESTADDRREQ:
+    case ENOTTY:
+    case ENOEXEC:
     case EFAULT:
       return Side(Code::kInvalidArgument);
     case ENOENT:
     case ENOTDIR:
+    case ENODEV:  // no such interface, or device
+    case ENXIO:
       return Side(Code::kNotFound);
     case EOPNOTSUPP:
     case ENOSYS:

@@ -34,7 +34,7 @@ TEST(ErrnoTableTest, CodesAreThoseOfTheDesign) {
       {Code::kResourceExhausted, {EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT}},
       {Code::kPermissionDenied, {EACCES, EPERM}},
       {Code::kInvalidArgument, {EINVAL, ENAMETOOLONG, EOVERFLOW, ENOTSOCK}},
-      {Code::kNotFound, {ENOENT}},
+      {Code::kNotFound, {ENOENT, ENODEV, ENXIO}},
       {Code::kUnimplemented, {ENOSYS, EOPNOTSUPP}},
       {Code::kInternal, {EIO, EDOM, 9999, 0, -1}},
   };

@@ -5,10 +5,13 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace flow {
 namespace {
@@ -182,6 +185,68 @@ int Syscalls::SigPending(sigset_t* set) { return ::sigpending(set); }
 int Syscalls::SigTake(const sigset_t* set) {
   const timespec none = {0, 0};
   return ::sigtimedwait(set, nullptr, &none);
+}
+
+int Syscalls::PidfdOpen(pid_t pid) {
+#ifdef SYS_pidfd_open
+  // Not in the C library before glibc 2.36. Close-on-exec by itself.
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U));
+#else
+  static_cast<void>(pid);
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+int Syscalls::Waitid(pid_t pid, int pidfd, siginfo_t* info, int options) {
+#ifdef __linux__
+  // P_PIDFD, which not every C library names. Linux 5.3 has pidfd_open, but
+  // answers this with EINVAL.
+  constexpr auto kPidfd = static_cast<idtype_t>(3);
+  if (pidfd >= 0) {
+    const int result =
+        ::waitid(kPidfd, static_cast<id_t>(pidfd), info, options);
+    if (result == 0 || errno != EINVAL) return result;
+  }
+#else
+  static_cast<void>(pidfd);
+#endif
+  return ::waitid(P_PID, static_cast<id_t>(pid), info, options);
+}
+int Syscalls::Kill(pid_t pid, int pidfd, int signal) {
+#ifdef SYS_pidfd_send_signal
+  if (pidfd >= 0) {
+    const long result =
+        ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U);
+    if (result == 0 || errno != ENOSYS) return static_cast<int>(result);
+  }
+#else
+  static_cast<void>(pidfd);
+#endif
+  return ::kill(pid, signal);
+}
+
+int Syscalls::PtyUnlock(int fd) { return ::unlockpt(fd); }
+int Syscalls::PtySlave(int fd) {
+#ifdef TIOCGPTPEER
+  const int slave = ::ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (slave >= 0) return slave;
+#endif
+  char path[64];
+  const int error = ::ptsname_r(fd, path, sizeof(path));
+  if (error != 0) {
+    errno = error;
+    return -1;
+  }
+  return ::open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+int Syscalls::GetWindowSize(int fd, winsize* size) {
+  return ::ioctl(fd, TIOCGWINSZ, size);
+}
+int Syscalls::SetWindowSize(int fd, const winsize* size) {
+  return ::ioctl(fd, TIOCSWINSZ, size);
+}
+int Syscalls::Tcsetattr(int fd, int actions, const termios* mode) {
+  return ::tcsetattr(fd, actions, mode);
 }
 
 int Syscalls::GetAddrInfo(const char* node, const char* service,

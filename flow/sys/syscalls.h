@@ -29,8 +29,12 @@
 #include "flow/sys/mono_time.h"
 
 struct epoll_event;
+struct winsize;
 
 namespace flow {
+
+struct ChildFailure;
+struct ChildPlan;
 
 class Syscalls {
  public:
@@ -109,6 +113,25 @@ class Syscalls {
   virtual int SigPending(sigset_t* set);
   // sigtimedwait(2) with a zero timeout: takes one pending signal of `set`.
   virtual int SigTake(const sigset_t* set);
+
+  // --- Processes (flow/net/child_process.h). StartChild is fork and exec in
+  // one (flow/sys/child.h): the new process, or -1 with `failure` filled in.
+  virtual pid_t StartChild(const ChildPlan& plan, ChildFailure* failure);
+  // pidfd_open(2), close-on-exec; ENOSYS where there is none.
+  virtual int PidfdOpen(pid_t pid);
+  // waitid(2) and a signal for the process behind `pidfd` or, if that is -1,
+  // for `pid`; a negative `pid` is a process group, for Kill alone.
+  virtual int Waitid(pid_t pid, int pidfd, siginfo_t* info, int options);
+  virtual int Kill(pid_t pid, int pidfd, int signal);
+
+  // --- Terminals (flow/net/pty.h). PtyUnlock lets the slave side of the pty
+  // master `fd` be opened (TIOCSPTLCK); PtySlave opens it, without making it
+  // anybody's terminal (TIOCGPTPEER, else its path).
+  virtual int PtyUnlock(int fd);
+  virtual int PtySlave(int fd);
+  virtual int GetWindowSize(int fd, winsize* size);
+  virtual int SetWindowSize(int fd, const winsize* size);
+  virtual int Tcsetattr(int fd, int actions, const termios* mode);
 
   // --- Names. getaddrinfo(3): blocks for as long as the resolver likes; the
   // result is freed with FreeAddrInfo.

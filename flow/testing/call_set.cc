@@ -11,26 +11,55 @@ namespace {
 
 // In the order of Call.
 constexpr absl::string_view kNames[] = {
-    "read",          "readv",
-    "preadv2",       "recv",
-    "recvmsg",       "write",
-    "writev",        "pwritev2",
-    "send",          "sendmsg",
-    "poll",          "eventfd",
-    "epoll_create1", "epoll_ctl",
-    "epoll_wait",    "open",
-    "pipe2",         "socket",
-    "socketpair",    "accept4",
-    "close",         "bind",
-    "listen",        "connect",
-    "shutdown",      "getsockname",
-    "getpeername",   "getsockopt",
-    "setsockopt",    "fcntl",
-    "fstat",         "lstat",
-    "isatty",        "ioctl(TIOCGPTN)",
-    "tcgetattr",     "readlink",
-    "unlink",        "fchmod",
-    "flock",         "getaddrinfo",
+    "read",
+    "readv",
+    "preadv2",
+    "recv",
+    "recvmsg",
+    "write",
+    "writev",
+    "pwritev2",
+    "send",
+    "sendmsg",
+    "poll",
+    "eventfd",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "open",
+    "pipe2",
+    "socket",
+    "socketpair",
+    "accept4",
+    "close",
+    "bind",
+    "listen",
+    "connect",
+    "shutdown",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "fork",
+    "pidfd_open",
+    "waitid",
+    "kill",
+    "ioctl(TIOCSPTLCK)",
+    "ioctl(TIOCGPTPEER)",
+    "ioctl(TIOCGWINSZ)",
+    "ioctl(TIOCSWINSZ)",
+    "tcsetattr",
+    "fcntl",
+    "fstat",
+    "lstat",
+    "isatty",
+    "ioctl(TIOCGPTN)",
+    "tcgetattr",
+    "readlink",
+    "unlink",
+    "fchmod",
+    "flock",
+    "getaddrinfo",
 };
 static_assert(ABSL_ARRAYSIZE(kNames) == kCallCount, "one name for each call");
 
@@ -111,9 +140,9 @@ CallSet CallSet::AllButEventfd() { return All() - CallSet{Call::kEventfd}; }
 const std::vector<int>& ErrnosOf(Call call) {
   if (CallSet::Reading().contains(call)) return ReadErrnos();
   if (CallSet::Writing().contains(call)) return WriteErrnos();
-  const CallSet making = {Call::kEventfd, Call::kEpollCreate,
-                          Call::kOpen,    Call::kPipe,
-                          Call::kSocket,  Call::kSocketpair};
+  const CallSet making = {
+      Call::kEventfd, Call::kEpollCreate, Call::kOpen,      Call::kPipe,
+      Call::kSocket,  Call::kSocketpair,  Call::kPidfdOpen, Call::kPtySlave};
   if (making.contains(call)) return MakingErrnos();
   if (call == Call::kAccept) return AcceptErrnos();
   if (call == Call::kConnect) return ConnectErrnos();

@@ -56,6 +56,16 @@ enum class Call : uint8_t {
   kGetpeername,
   kGetsockopt,
   kSetsockopt,
+  // Processes and terminals.
+  kStartChild,
+  kPidfdOpen,
+  kWaitid,
+  kKill,
+  kPtyUnlock,
+  kPtySlave,
+  kGetWindowSize,
+  kSetWindowSize,
+  kTcsetattr,
   // Asking.
   kFcntl,
   kFstat,

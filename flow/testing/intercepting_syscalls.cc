@@ -1,8 +1,10 @@
 #include "flow/testing/intercepting_syscalls.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "absl/container/inlined_vector.h"
+#include "flow/sys/child.h"
 
 namespace flow_testing {
 namespace {
@@ -315,6 +317,47 @@ int InterceptingSyscalls::SigPending(sigset_t* set) {
 }
 int InterceptingSyscalls::SigTake(const sigset_t* set) {
   return base_->SigTake(set);
+}
+
+pid_t InterceptingSyscalls::StartChild(const flow::ChildPlan& plan,
+                                       flow::ChildFailure* failure) {
+  bool asked = false;
+  const pid_t pid = Simple(Call::kStartChild, -1, [&] {
+    asked = true;
+    return base_->StartChild(plan, failure);
+  });
+  if (pid < 0 && !asked) *failure = {flow::ChildStep::kFork, errno};
+  return pid;
+}
+int InterceptingSyscalls::PidfdOpen(pid_t pid) {
+  return Simple(Call::kPidfdOpen, -1, [&] { return base_->PidfdOpen(pid); });
+}
+int InterceptingSyscalls::Waitid(pid_t pid, int pidfd, siginfo_t* info,
+                                 int options) {
+  return Simple(Call::kWaitid, pidfd,
+                [&] { return base_->Waitid(pid, pidfd, info, options); });
+}
+int InterceptingSyscalls::Kill(pid_t pid, int pidfd, int signal) {
+  return Simple(Call::kKill, pidfd,
+                [&] { return base_->Kill(pid, pidfd, signal); });
+}
+int InterceptingSyscalls::PtyUnlock(int fd) {
+  return Simple(Call::kPtyUnlock, fd, [&] { return base_->PtyUnlock(fd); });
+}
+int InterceptingSyscalls::PtySlave(int fd) {
+  return Simple(Call::kPtySlave, fd, [&] { return base_->PtySlave(fd); });
+}
+int InterceptingSyscalls::GetWindowSize(int fd, winsize* size) {
+  return Simple(Call::kGetWindowSize, fd,
+                [&] { return base_->GetWindowSize(fd, size); });
+}
+int InterceptingSyscalls::SetWindowSize(int fd, const winsize* size) {
+  return Simple(Call::kSetWindowSize, fd,
+                [&] { return base_->SetWindowSize(fd, size); });
+}
+int InterceptingSyscalls::Tcsetattr(int fd, int actions, const termios* mode) {
+  return Simple(Call::kTcsetattr, fd,
+                [&] { return base_->Tcsetattr(fd, actions, mode); });
 }
 
 int InterceptingSyscalls::GetAddrInfo(const char* node, const char* service,

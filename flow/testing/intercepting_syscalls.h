@@ -109,6 +109,17 @@ class InterceptingSyscalls : public flow::Syscalls {
   int SigPending(sigset_t* set) override;
   int SigTake(const sigset_t* set) override;
 
+  pid_t StartChild(const flow::ChildPlan& plan,
+                   flow::ChildFailure* failure) override;
+  int PidfdOpen(pid_t pid) override;
+  int Waitid(pid_t pid, int pidfd, siginfo_t* info, int options) override;
+  int Kill(pid_t pid, int pidfd, int signal) override;
+  int PtyUnlock(int fd) override;
+  int PtySlave(int fd) override;
+  int GetWindowSize(int fd, winsize* size) override;
+  int SetWindowSize(int fd, const winsize* size) override;
+  int Tcsetattr(int fd, int actions, const termios* mode) override;
+
   int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
                   addrinfo** result) override;
   void FreeAddrInfo(addrinfo* result) override;

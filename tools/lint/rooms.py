@@ -35,7 +35,8 @@ BELOW = {
     "layers": ["fd", "driver", "waist", "contract", "sys"],
     "net": ["fd", "driver", "waist", "contract", "sys"],
     "relay": ["fd", "driver", "waist", "contract", "sys"],
-    "tls": ["fd", "driver", "waist", "contract", "sys"],
+    # For tls: and tls-listen: alone, which stand on what net dials and accepts.
+    "tls": ["net", "fd", "driver", "waist", "contract", "sys"],
 }
 # The library's rooms; the rest may include all of them.
 LIBRARY = list(BELOW)

@@ -1,0 +1,122 @@
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "flow/endpoint.h"
+#include "flow/fd/fd_kind.h"
+#include "flow/flow.h"
+#include "flow/net/acceptor.h"
+#include "flow/net/listener.h"
+#include "flow/net/listener_facts.h"
+#include "flow/net/listening.h"
+#include "flow/status.h"
+#include "flow/sys/syscalls.h"
+#include "flow/sys/unique_fd.h"
+
+namespace flow {
+namespace {
+
+using internal::Acceptor;
+using internal::FdKind;
+using internal::ListenerFacts;
+using internal::ListeningSocket;
+
+absl::StatusOr<int> Ask(Syscalls* sys, int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  if (sys->Getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0) return value;
+  if (errno == ENOTSOCK) {
+    return InvalidArgument(absl::StrCat("fd ", fd, " is no socket"));
+  }
+  return ErrnoStatus(errno, "getsockopt", absl::StrCat("fd ", fd));
+}
+
+// What is accepted from `fd`, if that is a stream socket that listens.
+absl::StatusOr<FdKind> KindOfListener(Syscalls* sys, int fd) {
+  const absl::StatusOr<int> type = Ask(sys, fd, SO_TYPE);
+  if (!type.ok()) return type.status();
+  const absl::StatusOr<int> listens = Ask(sys, fd, SO_ACCEPTCONN);
+  if (!listens.ok()) return listens.status();
+  if (*type != SOCK_STREAM || *listens == 0) {
+    return InvalidArgument(absl::StrCat(
+        "fd ", fd, " is ",
+        *type != SOCK_STREAM ? "no stream socket" : "a socket that does not ",
+        *type != SOCK_STREAM ? "" : "listen"));
+  }
+  const absl::StatusOr<int> domain = Ask(sys, fd, SO_DOMAIN);
+  if (!domain.ok()) return domain.status();
+  if (*domain == AF_UNIX) return FdKind::kUnix;
+  const absl::StatusOr<int> protocol = Ask(sys, fd, SO_PROTOCOL);
+  if (!protocol.ok()) return protocol.status();
+  return *protocol == IPPROTO_TCP ? FdKind::kTcp : FdKind::kSocket;
+}
+
+// The description may be shared with whoever started us; there is no other way
+// to accept without blocking, and it is what such parents expect.
+absl::Status MakeOurs(Syscalls* sys, int fd, FdKind kind) {
+  const std::string name = absl::StrCat("fd ", fd);
+  if (sys->Fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return ErrnoStatus(errno, "fcntl", name);
+  }
+  const int flags = sys->Fcntl(fd, F_GETFL, 0);
+  if (flags < 0 || ((flags & O_NONBLOCK) == 0 &&
+                    sys->Fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)) {
+    return ErrnoStatus(errno, "fcntl", name);
+  }
+  const int on = 1;
+  if (kind == FdKind::kTcp &&
+      sys->Setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
+    return ErrnoStatus(errno, "setsockopt", name);
+  }
+  return absl::OkStatus();
+}
+
+std::string AddressOf(const Endpoint& local) {
+  const std::string name = local.ToString();
+  if (local.kind() != Endpoint::Kind::kUnix) return absl::StrCat("tcp:", name);
+  if (name[0] == '@') return absl::StrCat("unix-abstract:", name.substr(1));
+  return absl::StrCat("unix:", name);
+}
+
+}  // namespace
+
+absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys) {
+  if (sys == nullptr) sys = Syscalls::Real();
+  const absl::StatusOr<FdKind> kind = KindOfListener(sys, fd.get());
+  if (!kind.ok()) {
+    // Nobody's number now, and perhaps somebody's in a moment.
+    if (ErrnoOf(kind.status()) == EBADF) static_cast<void>(fd.release());
+    return kind.status();
+  }
+  if (absl::Status s = MakeOurs(sys, fd.get(), *kind); !s.ok()) return s;
+  Endpoint local = internal::LocalName(sys, fd.get());
+  auto facts = std::make_shared<ListenerFacts>();
+  facts->sys = sys;
+  ListenerFacts::Place place;
+  place.kind = *kind;
+  place.address = AddressOf(local);
+  place.local = local;
+  facts->places.push_back(std::move(place));
+  std::vector<ListeningSocket> sockets;
+  sockets.push_back(ListeningSocket::Adopt(sys, std::move(fd), local));
+  Listener listener;
+  listener.flow_ =
+      Flow(std::make_unique<Acceptor>(sys, std::move(sockets), std::move(local),
+                                      facts->counters),
+           sys);
+  listener.facts_ = std::move(facts);
+  return listener;
+}
+
+}  // namespace flow

@@ -1,0 +1,47 @@
+#include "flow/net/subprocess.h"
+
+#include <utility>
+
+#include "flow/core.h"
+#include "flow/net/child_process.h"
+#include "flow/net/spawning.h"
+
+namespace flow {
+
+Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
+  if (this == &other) return *this;
+  const Subprocess old(std::move(*this));
+  in_ = std::move(other.in_);
+  out_ = std::move(other.out_);
+  err_ = std::move(other.err_);
+  both_ = std::move(other.both_);
+  child_ = std::move(other.child_);
+  kill_on_close_ = other.kill_on_close_;
+  return *this;
+}
+
+Subprocess::~Subprocess() {
+  if (child_ == nullptr) return;
+  internal::ChildProcess::Abandon(std::move(child_), kill_on_close_);
+}
+
+absl::StatusOr<ExitStatus> Subprocess::Wait(const Limits& limits) {
+  // The program may be dropped while this waits for it.
+  const std::shared_ptr<internal::ChildProcess> child = child_;
+  if (child == nullptr) return internal::NoFlowStatus("wait");
+  return child->Wait(limits);
+}
+
+absl::Status Subprocess::Kill(int signal) {
+  const std::shared_ptr<internal::ChildProcess> child = child_;
+  return child == nullptr ? absl::OkStatus() : child->Kill(signal);
+}
+
+pid_t Subprocess::pid() const { return child_ == nullptr ? -1 : child_->pid(); }
+
+absl::StatusOr<Subprocess> Spawn(const std::vector<std::string>& argv,
+                                 const SpawnOptions& options) {
+  return internal::SpawnWith(argv, options, /*terminal=*/nullptr);
+}
+
+}  // namespace flow
