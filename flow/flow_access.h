@@ -1,8 +1,8 @@
 // File: flow_access.h (internal)
 //
-// FlowAccess: for those in other rooms who make calls of their own on a flow, by
-// the same turns and jobs as its methods (flow/call.h): flow/net/fd_passing.h,
-// flow/buffered/writer.h, flow/relay/.
+// FlowAccess: for those in other rooms who make calls of their own on a flow,
+// by the same turns and jobs as its methods (flow/call.h):
+// flow/net/fd_passing.h, flow/buffered/writer.h, flow/relay/.
 
 #ifndef FLOW_FLOW_ACCESS_H_
 #define FLOW_FLOW_ACCESS_H_
