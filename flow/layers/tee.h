@@ -14,14 +14,16 @@
 // direction wait, under their limits as ever. Nothing is dropped, and at most
 // 64 KiB a direction are held here.
 //
-// | the direction                | its sink |
-// |------------------------------|---------------------------------------------|
-// | a Read has returned bytes    | has taken them | | a Write has returned OK
-// | has taken all of its bytes; of a Write that | | | was cut, what was counted
-// is on its way     | | has failed                   | is aborted when the flow
-// is closed, so that | |                              | its reader takes no
-// part for the whole      | | Abort                        | is aborted too |
-// | has ended otherwise          | is closed, in order, when the flow is |
+// | the direction               | its sink                                   |
+// |-----------------------------|--------------------------------------------|
+// | a Read has returned bytes   | has taken them                             |
+// | a Write has returned OK     | has taken all of its bytes; of one that    |
+// |                             | was cut, what was counted is on its way    |
+// | has failed                  | is aborted when the flow is closed, so     |
+// |                             | that its reader takes no part for the      |
+// |                             | whole                                      |
+// | Abort                       | is aborted too                             |
+// | has ended otherwise         | is closed, in order, when the flow is      |
 //
 // The flow is a layer (flow/flow.h, "Shutdown"): it owns the flow below, whose
 // properties and endpoints it shows, and the sinks.
