@@ -42,9 +42,10 @@ server=$pid
 start glutton python3 -uc "
 import signal, socket
 s = socket.create_connection(('127.0.0.1', ${address##*:}))
-s.settimeout(1)
+s.settimeout(3)
 try:
-    while True: s.sendall(bytes(1 << 20))
+    # (The time is for all of a sendall.)
+    while True: s.sendall(bytes(1 << 12))
 except TimeoutError:
     print('full', flush=True)
 signal.pause()

@@ -79,11 +79,11 @@ class TeeTest : public ::testing::Test {
     return got;
   }
 
+  std::vector<absl::Status> failures_;  // also while flow_ is being closed
   Flow flow_;
   Flow peer_;
   Flow reads_;   // the far end of the sink of what is read
   Flow writes_;  // of what is written
-  std::vector<absl::Status> failures_;
 };
 
 TEST_F(TeeTest, EachSinkGetsItsDirection) {

@@ -75,7 +75,7 @@ void Dribble(std::vector<Dawdler>& dawdlers, absl::Duration allowed) {
 // "Slowloris clients are cut on time while new clients are served within
 // 100 ms": a hundred that send a byte now and then, never a whole line.
 TEST(ServeLimitsTest, SlowClientsAreCutOnTimeAndNewOnesServedMeanwhile) {
-  constexpr absl::Duration kTotal = absl::Milliseconds(1500);
+  static constexpr absl::Duration kTotal = absl::Milliseconds(1500);
   ServeOptions options;
   options.total_limit = kTotal;
   Server server = MustServe(AnswerALine, options);
