@@ -41,7 +41,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-ABSL_FLAG(int, rounds, 5000, "connections of each churn");
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
+constexpr int kDefaultRounds = 1500;
+#else
+constexpr int kDefaultRounds = 5000;
+#endif
+ABSL_FLAG(int, rounds, kDefaultRounds, "connections of each churn");
 ABSL_FLAG(int, clients, 2, "threads that dial, each one at a time");
 
 namespace flow_testing {

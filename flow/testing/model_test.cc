@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/status/status.h"
@@ -36,7 +37,12 @@
 #include "flow/testing/stream_model.h"
 #include "gtest/gtest.h"
 
-ABSL_FLAG(uint64_t, ops, 300'000, "How many calls.");
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
+constexpr uint64_t kDefaultOps = 60'000;
+#else
+constexpr uint64_t kDefaultOps = 300'000;
+#endif
+ABSL_FLAG(uint64_t, ops, kDefaultOps, "How many calls.");
 ABSL_FLAG(uint64_t, seed, 0, "Which ones; 0: FLOW_TEST_SEED, else 1.");
 
 namespace flow_testing {
