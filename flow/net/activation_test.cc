@@ -216,7 +216,8 @@ TEST(ActivationTest, AdoptListenerTakesWhatListensAndClosesTheRest) {
               StatusIs(absl::StatusCode::kInvalidArgument));
   pair.second.reset();
   pipe.second.reset();
-  EXPECT_EQ(CountOpenFds(), fds);
+  // (Those of the reaper of the programs above may go at any time.)
+  EXPECT_LE(CountOpenFds(), fds);
 }
 
 }  // namespace
