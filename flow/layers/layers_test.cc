@@ -200,7 +200,8 @@ TEST_P(LayersTest, AVectoredWriteIsOneSystemCall) {
   const std::vector<absl::string_view> pieces(16, "piece ");
   const int64_t before = counted_.trace().count();
   ASSERT_THAT(flow_.Writev(pieces), IsOk());
-  EXPECT_EQ(counted_.trace().count(Call::kSendmsg), 1) << counted_.TraceString();
+  EXPECT_EQ(counted_.trace().count(Call::kSendmsg), 1)
+      << counted_.TraceString();
   EXPECT_EQ(counted_.trace().count(), before + 1) << counted_.TraceString();
   std::string got;
   while (got.size() < 16 * 6) {
