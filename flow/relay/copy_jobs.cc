@@ -121,6 +121,11 @@ Attempt DirectJob::Move(const RawEnd& in, const RawEnd& out) {
     const ssize_t n = send
                           ? out.sys->Sendfile(in.fd, out.fd, kDirectChunk)
                           : out.sys->CopyFileRange(in.fd, out.fd, kDirectChunk);
+    // It sends page by page: after a short count too, the next may have found
+    // nobody to read it.
+    if (n != 0 && static_cast<size_t>(n) != kDirectChunk) {
+      may_have_signalled_ = true;
+    }
     if (n > 0) {
       // [run] Where the file ends, or the count, TCP may hold a part of a
       // segment back for 200 ms, as if more was to come.
@@ -134,7 +139,6 @@ Attempt DirectJob::Move(const RawEnd& in, const RawEnd& out) {
     if (n == 0) return Attempt::Transferred(0);
     const int error = errno;
     if (error == EINTR) continue;
-    may_have_signalled_ = true;
     if (error == EAGAIN && out.is_socket()) {
       return Attempt::WouldBlock(Wait::ForFd(out.fd, POLLOUT));
     }

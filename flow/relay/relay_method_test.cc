@@ -444,6 +444,30 @@ TEST(SpliceTest, AutoSplicesOnceItPays) {
   EXPECT_EQ(result.method, CopyMethod::kSplice);
 }
 
+// Sends a part, and finds that nobody reads the next page.
+class SignallingKernel : public Syscalls {
+ public:
+  ssize_t Sendfile(int in, int out, size_t count) override {
+    const ssize_t n = Syscalls::Sendfile(in, out, std::min(count, size_t{3}));
+    if (n > 0) raise(SIGPIPE);
+    return n;
+  }
+};
+
+// P6: SIGPIPE may come with a short count too; it would kill this process.
+TEST(SpliceTest, SignalOfAShortSendfileIsTaken) {
+  SignallingKernel kernel;
+  const TempFile file("abcdefgh");
+  Flow src = On(&kernel, file.Open(O_RDONLY));
+  auto [end, plain] = flow_testing::TcpKind().make();
+  Flow dst = On(&kernel, std::move(plain));
+  CopyOptions options;
+  options.end_sink = true;
+  options.method = CopyMethod::kSendfile;
+  EXPECT_THAT(Copy(src, dst, options).status(), IsOk());
+  EXPECT_EQ(ReadToEof(end), "abcdefgh");
+}
+
 // What is borrowed may block, so it is never spliced.
 TEST(SpliceTest, BorrowedSocketIsRefusedAndByAutoBuffered) {
   auto [src, feed] = flow_testing::TcpKind().make();
