@@ -247,6 +247,27 @@ TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
   }
 }
 
+// P1, P3: an urgent byte is not part of the stream, and what follows it is.
+TEST_P(TcpRelayTest, BytesAfterAnUrgentOneArrive) {
+  RelayOptions options;
+  options.limits = Limits(absl::Seconds(20));  // a failure, not a hang
+  RelayRig rig(GetParam(), options);
+  // In bulk first, which "auto" splices.
+  const std::string bulk = Pattern(4 * kMebibyte);
+  std::thread sender([&] {
+    EXPECT_THAT(rig.client.Write(bulk), IsOk());
+    // One: the next would make an unread one a byte of the stream.
+    EXPECT_EQ(send(rig.client.native_handle(), "!", 1, MSG_OOB), 1);
+    EXPECT_THAT(WriteAndEnd(rig.client, bulk), IsOk());
+  });
+  const std::string got = ReadToEof(rig.server);
+  sender.join();
+  EXPECT_EQ(got.size(), 2 * bulk.size());
+  EXPECT_TRUE(got == bulk + bulk);
+  EXPECT_THAT(rig.server.Shutdown(ShutdownMode::kWrite), IsOk());
+  EXPECT_THAT(rig.Join().status(), IsOk());
+}
+
 // P2: an orderly end is no reset, though the kernel has nothing more to do with
 // the connection. What was sent before it is not given up.
 TEST_P(RelayTest, BytesBeforeAnOrderlyEndOutliveAStalledSink) {
