@@ -136,12 +136,13 @@ void AsyncRelaying::Given(Way way, const StepOutcome& outcome) {
   if (outcome.done) {
     ++result.writes;
     pump.giving = false;
-  } else if (outcome.source_is_reset ||
-             !idle_.GoOnAfter(outcome.status, limits_)) {
+  } else if (outcome.source_end != SourceEnd::kNone) {
     pump.over = true;
-    (outcome.source_is_reset ? result.read_status : result.write_status) =
-        outcome.source_is_reset ? SourceResetStatus(pump.src->core())
-                                : idle_.Explain(outcome.status);
+    result.read_status = SourceEndStatus(pump.src->core(), outcome.source_end);
+    Ended(way, false);
+  } else if (!idle_.GoOnAfter(outcome.status, limits_)) {
+    pump.over = true;
+    result.write_status = idle_.Explain(outcome.status);
     Ended(way, false);
   }
 }

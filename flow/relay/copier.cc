@@ -111,8 +111,8 @@ bool Copier::GiveChunk(CopyResult& result) {
     result.bytes += call.turn().done();
     begun = begun || call.turn().done() > 0;
     if (begun) result.method = carrier_.method();
-    if (job.source_is_reset()) {
-      result.read_status = SourceResetStatus(src_);
+    if (job.source_end() != SourceEnd::kNone) {
+      result.read_status = SourceEndStatus(src_, job.source_end());
       return false;
     }
     if (done) {

@@ -21,6 +21,9 @@ namespace {
 // How often a source is looked at whose sink takes nothing: with the try of the
 // sink and the sleep, four system calls each time (P4: at most 20 a second).
 constexpr absl::Duration kLookAtSource = absl::Milliseconds(500);
+// Where the sink's wait has no room for the source's signal (of transports in
+// memory): how often it is asked whether the source is closed (P3: 100 ms).
+constexpr absl::Duration kLookWhetherClosed = absl::Milliseconds(80);
 // As much as is moved between two looks at the limits.
 constexpr size_t kDirectChunk = 1 << 20;
 
@@ -40,7 +43,15 @@ SourceWatch::SourceWatch(Core& source)
       possible_(source.abort_is_visible() &&
                 source.HandleOf(Direction::kRead) >= 0) {}
 
+SourceEnd SourceWatch::Look(MonoTime now) {
+  // Not what is retired: a layer may be that at its Eof, with the last bytes
+  // still here.
+  if (source_.state().closed()) return SourceEnd::kClosed;
+  return possible_ && FoundReset(now) ? SourceEnd::kReset : SourceEnd::kNone;
+}
+
 MonoTime SourceWatch::NextLook(MonoTime now) {
+  if (!possible_) return kNever;
   if (next_.is_never()) next_ = now + kLookAtSource;
   return next_;
 }
@@ -61,8 +72,21 @@ bool SourceWatch::FoundReset(MonoTime now) {
   return reset;
 }
 
-absl::Status SourceResetStatus(const Core& source) {
+void SourceWatch::JoinClose(Wait& wait, uint64_t seq, MonoTime now) const {
+  if (wait.signal == nullptr) {
+    wait.signal = &source_.signal();
+    wait.seq = seq;
+    wait.signal_is_rare = true;
+  } else {
+    wait.until = std::min(wait.until, now + kLookWhetherClosed);
+  }
+}
+
+absl::Status SourceEndStatus(const Core& source, SourceEnd end) {
   ErrorDetail detail = source.Detail(source.read_name());
+  if (end == SourceEnd::kClosed) {
+    return ClosedLocallyStatus(detail, source.Describe(), /*pending=*/true);
+  }
   detail.kind = ErrorKind::kReset;
   return MakeStatus(
       CodeOf(ErrorKind::kReset),
@@ -75,21 +99,21 @@ absl::Status SourceResetStatus(const Core& source) {
 
 Attempt GiveJob::Try(Core& core) {
   flushing_ = carrier_.held() == 0;
+  const uint64_t seq = watch_.signal_seq();  // before the look
   const Attempt a =
       flushing_ ? core.transport().TryFlush() : carrier_.Give(core);
-  if (!a.would_block() || !watch_.possible()) return a;
+  if (!a.would_block()) return a;
   const MonoTime now = core.sys()->Now();
-  if (watch_.FoundReset(now)) {
-    source_is_reset_ = true;
-    return Attempt::Transferred(0);
-  }
+  source_end_ = watch_.Look(now);
+  if (source_end_ != SourceEnd::kNone) return Attempt::Transferred(0);
   Wait wait = a.wait();
+  watch_.JoinClose(wait, seq, now);
   wait.until = std::min(wait.until, watch_.NextLook(now));
   return a.progressed() ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
 }
 
 Job::Then GiveJob::Moved(Turn& turn, size_t n) {
-  if (source_is_reset_) return Then::kDone;
+  if (source_end_ != SourceEnd::kNone) return Then::kDone;
   watch_.SinkMoved();
   if (flushing_) {
     turn.core().CountWrite();

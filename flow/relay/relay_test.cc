@@ -208,10 +208,8 @@ TEST_P(RelayTest, AbortOfTheClientReachesTheServerAndTheResult) {
   EXPECT_LT(absl::Now() - begin, absl::Milliseconds(1500));
 }
 
-// P10, case 92: nobody reads the client while the server takes nothing; that
-// it was reset is seen all the same, by the result and by the server.
-TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
-  RelayRig rig(GetParam());
+// Until the relay's sink takes nothing more: the server reads once only.
+void FillTheWay(RelayRig& rig) {
   CancelSource full;
   std::thread clog([&] {
     const std::string bytes = Pattern(4 * kMebibyte);
@@ -232,6 +230,13 @@ TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
   }
   full.Cancel();
   clog.join();
+}
+
+// P10, case 92: nobody reads the client while the server takes nothing; that
+// it was reset is seen all the same, by the result and by the server.
+TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
+  RelayRig rig(GetParam());
+  ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
   const absl::Time begin = absl::Now();
   rig.client.Abort().IgnoreError();
   const RelayResult result = rig.Join();
@@ -379,6 +384,21 @@ TEST_P(BlockingRelayTest, CloseOfAnEndFromOutsideEndsIt) {
   ASSERT_THAT(rig.server.Read(), IsData("x"));
   rig.a().Close().IgnoreError();
   EXPECT_THAT(rig.Join().a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
+}
+
+// P3: also while nobody reads that end, since the sink takes nothing.
+TEST_P(BlockingRelayTest, CloseOfASourceBehindAStalledSinkEndsIt) {
+  for (const bool abort : {false, true}) {
+    RelayRig rig(GetParam());
+    ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
+    const absl::Time begin = absl::Now();
+    (abort ? rig.a().Abort() : rig.a().Close()).IgnoreError();
+    const RelayResult result = rig.Join();
+    // 100 ms, and what a busy machine adds.
+    EXPECT_LT(absl::Now() - begin, absl::Milliseconds(400));
+    EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSource);
+    EXPECT_THAT(result.a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
+  }
 }
 
 // P10: four relays in a row, by each method, 100 times. (With TLS among them:
