@@ -7,6 +7,7 @@
 #include "flow/async_calls.h"
 #include "flow/core.h"
 #include "flow/poller.h"
+#include "flow/state.h"
 #include "flow/status.h"
 #include "flow/transport.h"
 
@@ -150,6 +151,12 @@ void AsyncRelaying::Given(Way way, const StepOutcome& outcome) {
 // -------------------------------------------------------------------- the ends
 
 void AsyncRelaying::EndSink(Way way) {
+  Core& sink = pumps_[way].dst->core();
+  // As in copier.cc.
+  if (sink.state().write_end() == WriteEnd::kSealed) {
+    rules_.result(way).write_status = sink.WriteError();
+    return Ended(way, false);
+  }
   StartShutdown(pumps_[way].dst, ShutdownMode::kWrite, StepLimits(),
                 [self = shared_from_this(), way](const absl::Status& told) {
                   if (self->idle_.GoOnAfter(told, self->limits_)) {

@@ -131,6 +131,11 @@ bool Copier::GiveChunk(CopyResult& result) {
 }
 
 bool Copier::EndSink(CopyResult& result) {
+  // Shutdown would be OK, and look like the end of a whole stream.
+  if (FlowAccess::IsSealed(dst_flow_)) {
+    result.write_status = dst_.WriteError();
+    return false;
+  }
   for (;;) {
     const absl::Status told =
         dst_flow_.Shutdown(ShutdownMode::kWrite, CallLimits());
