@@ -121,8 +121,9 @@ bool Copier::GiveChunk(CopyResult& result) {
     }
     const absl::Status status = call.status();
     if (GoOnAfter(status)) continue;
-    // As a Write that a limit cuts: what is missing is nobody's to send.
-    if (call.hit_limit() && begun && carrier_.held() > 0) {
+    // As a Write that a limit cuts: what was taken from the source, and is
+    // missing, is nobody's to send; also if all of this chunk is.
+    if (call.hit_limit() && carrier_.held() > 0) {
       dst_.Seal(SealedStatus(call.turn()));
     }
     result.write_status = Explain(status);

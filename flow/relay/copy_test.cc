@@ -192,6 +192,23 @@ TEST(CopyTest, RelayIntoASealedSinkIsAborted) {
   EXPECT_THAT(server.Read(), IsKind(ErrorKind::kReset));
 }
 
+// P2: its peer would miss what the copy has taken, were it written to again.
+TEST(CopyTest, LimitThatCutsItBeforeAByteOfAChunkIsAcceptedSealsTheSink) {
+  auto [dst, peer] = flow_testing::MemoryPair(4);
+  ASSERT_THAT(dst.Write("1234"), IsOk());
+  Flow src = SourceOf({"abc"});
+  CopyOptions options;
+  options.limits = Limits(absl::Milliseconds(30));
+  const CopyResult result = Copy(src, dst, options);
+  EXPECT_EQ(result.failed_side(), CopySide::kSink);
+  EXPECT_THAT(result.status(),
+              AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(0)));
+  EXPECT_EQ(result.bytes, 0u);
+  EXPECT_EQ(result.bytes_read, 3u);
+  EXPECT_THAT(peer.Read(), IsData("1234"));
+  EXPECT_THAT(dst.Write("x"), IsKind(ErrorKind::kSealed));
+}
+
 // P2.
 TEST(CopyTest, PipeToPipeIsExact) {
   auto [in_read, in_write] = *Pipe();
