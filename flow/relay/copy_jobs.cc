@@ -27,6 +27,13 @@ constexpr absl::Duration kLookWhetherClosed = absl::Milliseconds(80);
 // As much as is moved between two looks at the limits.
 constexpr size_t kDirectChunk = 1 << 20;
 
+// Where the source's reset shows. Not read_handle() if there is another: a
+// layer's may be a file that it records to.
+int FdOfSource(const Transport& source) {
+  const int fd = source.native_handle();
+  return fd >= 0 ? fd : source.read_handle();
+}
+
 }  // namespace
 
 Job::Then TakeJob::Moved(Turn& turn, size_t n) {
@@ -41,7 +48,8 @@ Job::Then TakeJob::Moved(Turn& turn, size_t n) {
 SourceWatch::SourceWatch(Core& source)
     : source_(source),
       possible_(source.abort_is_visible() &&
-                source.HandleOf(Direction::kRead) >= 0) {}
+                (source.NativeHandle() >= 0 ||
+                 source.HandleOf(Direction::kRead) >= 0)) {}
 
 SourceEnd SourceWatch::Look(MonoTime now) {
   // Not what is retired: a layer may be that at its Eof, with the last bytes
@@ -65,7 +73,7 @@ bool SourceWatch::FoundReset(MonoTime now) {
   }
   // An error that nobody has taken yet. (Both ends having finished shows a
   // hang-up alone, and there may be bytes to read.)
-  pollfd look = {source_.transport().read_handle(), 0, 0};
+  pollfd look = {FdOfSource(source_.transport()), 0, 0};
   const bool reset =
       source_.sys()->Poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
   source_.LeaveUnheld();

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,11 +20,13 @@
 #include "flow/cancel.h"
 #include "flow/fd/fd.h"
 #include "flow/flow.h"
+#include "flow/layers/tee.h"
 #include "flow/relay/relay_rig_test.h"
 #include "flow/stats.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
 #include "flow/sys/syscalls.h"
+#include "flow/sys/unique_fd.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
 #include "gmock/gmock.h"
@@ -232,10 +236,10 @@ void FillTheWay(RelayRig& rig) {
   clog.join();
 }
 
-// P10, case 92: nobody reads the client while the server takes nothing; that
-// it was reset is seen all the same, by the result and by the server.
-TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
-  RelayRig rig(GetParam());
+// Nobody reads the client while the server takes nothing; that it was reset is
+// seen all the same, by the result and by the server.
+void ExpectResetBehindAStalledSinkIsSeen(const PairKind& kind) {
+  RelayRig rig(kind);
   ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
   const absl::Time begin = absl::Now();
   rig.client.Abort().IgnoreError();
@@ -250,6 +254,37 @@ TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
     EXPECT_THAT(got, IsKind(ErrorKind::kReset));
     break;
   }
+}
+
+// P10, case 92.
+TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
+  ExpectResetBehindAStalledSinkIsSeen(GetParam());
+}
+
+// Records what it reads to a file that has no name.
+Flow Recorded(Flow below) {
+  std::string path = testing::TempDir() + "/relay_record.XXXXXX";
+  UniqueFd fd(mkstemp(path.data()));
+  unlink(path.c_str());
+  TeeOptions options;
+  absl::StatusOr<Flow> file = Adopt(std::move(fd));
+  EXPECT_THAT(file, IsOk());
+  if (file.ok()) options.read_to = *std::move(file);
+  absl::StatusOr<Flow> tee = Tee(std::move(below), std::move(options));
+  EXPECT_THAT(tee, IsOk());
+  return tee.ok() ? *std::move(tee) : Flow();
+}
+
+// P10, case 92: the file is not looked at in place of the connection.
+TEST(RelayTeeTest, ResetBehindAStalledSinkIsSeenThroughARecorder) {
+  PairKind kind = flow_testing::TcpKind();
+  const auto plain = kind.make;
+  kind.make = [plain] {
+    std::pair<Flow, Flow> pair = plain();
+    return std::make_pair(Recorded(std::move(pair.first)),
+                          Recorded(std::move(pair.second)));
+  };
+  ExpectResetBehindAStalledSinkIsSeen(kind);
 }
 
 // P1, P3: an urgent byte is not part of the stream, and what follows it is.
