@@ -34,6 +34,20 @@ int FdOfSource(const Transport& source) {
   return fd >= 0 ? fd : source.read_handle();
 }
 
+// [run] Where the file ends, or the count, TCP may hold a part of a segment
+// back for 200 ms, as if more was to come. That is right if the user has corked
+// it.
+void SendWhatIsHeldBack(const RawEnd& tcp) {
+  int corked = 0;
+  socklen_t size = sizeof(corked);
+  if (tcp.sys->Getsockopt(tcp.fd, IPPROTO_TCP, TCP_CORK, &corked, &size) == 0 &&
+      corked != 0) {
+    return;
+  }
+  const int off = 0;
+  tcp.sys->Setsockopt(tcp.fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+}
+
 }  // namespace
 
 Job::Then TakeJob::Moved(Turn& turn, size_t n) {
@@ -159,12 +173,9 @@ Attempt DirectJob::Move(const RawEnd& in, const RawEnd& out) {
       may_have_signalled_ = true;
     }
     if (n > 0) {
-      // [run] Where the file ends, or the count, TCP may hold a part of a
-      // segment back for 200 ms, as if more was to come.
       if (out.kind == RawEnd::Kind::kTcp &&
           static_cast<size_t>(n) < kDirectChunk) {
-        const int off = 0;
-        out.sys->Setsockopt(out.fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+        SendWhatIsHeldBack(out);
       }
       return Attempt::Transferred(static_cast<size_t>(n));
     }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -421,6 +422,24 @@ TEST(SpliceTest, LastPartOfAFileIsSentAtOnce) {
     EXPECT_TRUE(got == bytes);
   }
   EXPECT_LT(best, absl::Milliseconds(150));
+}
+
+TEST(SpliceTest, CorkOfTheUserStays) {
+  const TempFile file("abc");
+  Flow src = file.Open(O_RDONLY);
+  auto [end, dst] = flow_testing::TcpKind().make();
+  int corked = 1;
+  socklen_t size = sizeof(corked);
+  ASSERT_EQ(
+      setsockopt(dst.native_handle(), IPPROTO_TCP, TCP_CORK, &corked, size), 0);
+  CopyOptions options;
+  options.method = CopyMethod::kSendfile;
+  EXPECT_THAT(Copy(src, dst, options).status(), IsOk());
+  corked = 0;
+  ASSERT_EQ(
+      getsockopt(dst.native_handle(), IPPROTO_TCP, TCP_CORK, &corked, &size),
+      0);
+  EXPECT_EQ(corked, 1);
 }
 
 // Small chunks are read and written; a stream of full ones is spliced.
