@@ -23,6 +23,8 @@
 // |                             | that its reader takes no part for the      |
 // |                             | whole                                      |
 // | Abort                       | is aborted too                             |
+// | ends when its sink has yet  | is aborted, for the same reason            |
+// | to take bytes, or failed    |                                            |
 // | has ended otherwise         | is closed, in order, when the flow is      |
 //
 // The flow is a layer (flow/flow.h, "Shutdown"): it owns the flow below, whose

@@ -132,8 +132,10 @@ void TeeCopy::Abort() {
 absl::Status TeeCopy::Close() {
   if (sink_ == nullptr) return absl::OkStatus();
   // What can be sent without waiting.
-  static_cast<void>(Push());
-  if (spoilt_.load()) sink_->Abort();
+  Attempt pushed = Push();
+  while (pushed.progressed()) pushed = Push();
+  // A part is not to be taken for the whole.
+  if (!pushed.transferred() || dropped_ || spoilt_.load()) sink_->Abort();
   return sink_->Close();
 }
 

@@ -2,6 +2,7 @@
 
 #include "flow/layers/tee.h"
 
+#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -19,6 +20,7 @@
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
+#include "flow/transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -200,6 +202,48 @@ TEST_F(TeeTest, AFailureBelowAbortsTheCopies) {
   EXPECT_THAT(reads_.Read(kLong), IsData("a part"));
   EXPECT_THAT(reads_.Read(kLong), IsKind(ErrorKind::kReset));
   EXPECT_THAT(writes_.Read(kLong), IsKind(ErrorKind::kReset));
+}
+
+// P10: nor is a copy whole that lacks what its sink has not taken yet.
+TEST_F(TeeTest, ClosingBeforeTheSinkHasAllAbortsTheCopy) {
+  Make(10);
+  ASSERT_THAT(peer_.Write("0123456789abcde"), IsOk());
+  EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
+  flow_.Close().IgnoreError();
+  EXPECT_THAT(reads_.Read(kLong), IsData("0123456789"));
+  EXPECT_THAT(reads_.Read(kLong), IsKind(ErrorKind::kReset));
+  // The other copy is whole.
+  EXPECT_THAT(writes_.Read(kLong), IsEof());
+}
+
+// Fails once, as a full disk does.
+class FullSink : public Transport {
+ public:
+  explicit FullSink(bool* aborted) : aborted_(aborted) {}
+  Attempt TryRead(absl::Span<const iovec>) override { return Attempt::Eof(); }
+  Attempt TryWrite(absl::Span<const iovec>) override {
+    return Attempt::Failed(ENOSPC);
+  }
+  Attempt TryShutdown(ShutdownMode) override { return Attempt::Transferred(0); }
+  void Abort() override { *aborted_ = true; }
+  absl::Status Close() override { return absl::OkStatus(); }
+
+ private:
+  bool* const aborted_;
+};
+
+// P10.
+TEST_F(TeeTest, ADroppedCopyIsAbortedAtTheEnd) {
+  auto [below, peer] = MemoryPair();
+  bool aborted = false;
+  TeeOptions options;
+  options.written_to = Flow(std::make_unique<FullSink>(&aborted));
+  options.on_failure = SinkFailure::kDrop;
+  absl::StatusOr<Flow> made = Tee(std::move(below), std::move(options));
+  ASSERT_THAT(made, IsOk());
+  ASSERT_THAT(made->Write("x"), IsOk());
+  EXPECT_THAT(made->Close(), IsOk());
+  EXPECT_TRUE(aborted);
 }
 
 TEST_F(TeeTest, AbortAbortsTheCopiesToo) {

@@ -7,6 +7,7 @@
 #include "flow/async_calls.h"
 #include "flow/core.h"
 #include "flow/poller.h"
+#include "flow/state.h"
 #include "flow/status.h"
 #include "flow/transport.h"
 
@@ -136,12 +137,13 @@ void AsyncRelaying::Given(Way way, const StepOutcome& outcome) {
   if (outcome.done) {
     ++result.writes;
     pump.giving = false;
-  } else if (outcome.source_is_reset ||
-             !idle_.GoOnAfter(outcome.status, limits_)) {
+  } else if (outcome.source_end != SourceEnd::kNone) {
     pump.over = true;
-    (outcome.source_is_reset ? result.read_status : result.write_status) =
-        outcome.source_is_reset ? SourceResetStatus(pump.src->core())
-                                : idle_.Explain(outcome.status);
+    result.read_status = SourceEndStatus(pump.src->core(), outcome.source_end);
+    Ended(way, false);
+  } else if (!idle_.GoOnAfter(outcome.status, limits_)) {
+    pump.over = true;
+    result.write_status = idle_.Explain(outcome.status);
     Ended(way, false);
   }
 }
@@ -149,6 +151,12 @@ void AsyncRelaying::Given(Way way, const StepOutcome& outcome) {
 // -------------------------------------------------------------------- the ends
 
 void AsyncRelaying::EndSink(Way way) {
+  Core& sink = pumps_[way].dst->core();
+  // As in copier.cc.
+  if (sink.state().write_end() == WriteEnd::kSealed) {
+    rules_.result(way).write_status = sink.WriteError();
+    return Ended(way, false);
+  }
   StartShutdown(pumps_[way].dst, ShutdownMode::kWrite, StepLimits(),
                 [self = shared_from_this(), way](const absl::Status& told) {
                   if (self->idle_.GoOnAfter(told, self->limits_)) {

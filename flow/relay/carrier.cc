@@ -67,13 +67,21 @@ std::optional<Attempt> Carrier::TakeBySplice(const RawEnd& in) {
   by_splice_ = true;
   for (;;) {
     const ssize_t n = in.sys->Splice(in.fd, pipe_in_.get(), pipe_size_);
-    if (n > 0) return Attempt::Transferred(static_cast<size_t>(n));
+    if (n > 0) {
+      source_was_empty_ = false;
+      return Attempt::Transferred(static_cast<size_t>(n));
+    }
     // Whether that is the end is for a read to say: a FIFO that nobody has
     // opened for writing gives 0 too, and so does a file that has no splice.
     if (n == 0) return std::nullopt;
     const int error = errno;
     if (error == EINTR) continue;
     if (error == EAGAIN && in.kind != Kind::kFile) {
+      // Twice in a row, the poll between them may have said that there is
+      // something: TCP's urgent byte, which splice stops at for ever and a read
+      // skips.
+      source_was_empty_ = !source_was_empty_;
+      if (!source_was_empty_) return std::nullopt;
       return Attempt::WouldBlock(Wait::ForFd(in.fd, POLLIN));
     }
     // The kernel tells a reset once: it has to be believed here. What a pipe or

@@ -68,8 +68,9 @@ class Carrier {
   const bool frugal_;
   const bool guard_each_;
   bool splicing_;
-  bool refused_ = false;    // never again
-  bool by_splice_ = false;  // the last try
+  bool refused_ = false;           // never again
+  bool by_splice_ = false;         // the last try
+  bool source_was_empty_ = false;  // to the last splice from it
   bool may_have_signalled_ = false;
   CopyMethod method_ = CopyMethod::kBuffered;
   int full_reads_ = 0;       // in a row

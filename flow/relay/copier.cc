@@ -111,8 +111,8 @@ bool Copier::GiveChunk(CopyResult& result) {
     result.bytes += call.turn().done();
     begun = begun || call.turn().done() > 0;
     if (begun) result.method = carrier_.method();
-    if (job.source_is_reset()) {
-      result.read_status = SourceResetStatus(src_);
+    if (job.source_end() != SourceEnd::kNone) {
+      result.read_status = SourceEndStatus(src_, job.source_end());
       return false;
     }
     if (done) {
@@ -121,8 +121,9 @@ bool Copier::GiveChunk(CopyResult& result) {
     }
     const absl::Status status = call.status();
     if (GoOnAfter(status)) continue;
-    // As a Write that a limit cuts: what is missing is nobody's to send.
-    if (call.hit_limit() && begun && carrier_.held() > 0) {
+    // As a Write that a limit cuts: what was taken from the source, and is
+    // missing, is nobody's to send; also if all of this chunk is.
+    if (call.hit_limit() && carrier_.held() > 0) {
       dst_.Seal(SealedStatus(call.turn()));
     }
     result.write_status = Explain(status);
@@ -131,6 +132,11 @@ bool Copier::GiveChunk(CopyResult& result) {
 }
 
 bool Copier::EndSink(CopyResult& result) {
+  // Shutdown would be OK, and look like the end of a whole stream.
+  if (FlowAccess::IsSealed(dst_flow_)) {
+    result.write_status = dst_.WriteError();
+    return false;
+  }
   for (;;) {
     const absl::Status told =
         dst_flow_.Shutdown(ShutdownMode::kWrite, CallLimits());

@@ -35,21 +35,35 @@ class TakeJob final : public Job {
   Carrier& carrier_;
 };
 
-// Looks at the source from time to time while the sink takes nothing: nobody
-// reads, so nobody else would see it reset. Only a reset for certain counts; an
-// orderly end comes after bytes that are still to be read.
+// What ends a relay from the side of its source while the sink takes nothing.
+enum class SourceEnd : uint8_t {
+  kNone,
+  kReset,   // by its peer
+  kClosed,  // by this side: another thread has closed or aborted it
+};
+
+// Looks at the source while the sink takes nothing: nobody reads, so nobody
+// else would see it reset (from time to time) or closed (at once). Only a reset
+// for certain counts; an orderly end comes after bytes that are still to be
+// read.
 class SourceWatch {
  public:
   explicit SourceWatch(Core& source);
 
-  bool possible() const { return possible_; }
-  // The instant at which to look, `now` being one at which the sink is full.
+  // Looks, for a reset if it is time to.
+  SourceEnd Look(MonoTime now);
+  // The instant at which to look for a reset, `now` being one at which the sink
+  // is full.
   MonoTime NextLook(MonoTime now);
-  // Looks if it is time to.
-  bool FoundReset(MonoTime now);
+  // Has the sink's `wait` end when the source is closed; `seq` is signal_seq()
+  // from before the Look.
+  void JoinClose(Wait& wait, uint64_t seq, MonoTime now) const;
+  uint64_t signal_seq() const { return source_.signal().seq(); }
   void SinkMoved() { next_ = kNever; }
 
  private:
+  bool FoundReset(MonoTime now);
+
   Core& source_;
   const bool possible_;
   MonoTime next_ = kNever;
@@ -64,14 +78,14 @@ class GiveJob final : public Job {
   Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
 
-  // It was given up since the source was found to be reset.
-  bool source_is_reset() const { return source_is_reset_; }
+  // It was given up for this.
+  SourceEnd source_end() const { return source_end_; }
 
  private:
   Carrier& carrier_;
   SourceWatch& watch_;
   Movement& movement_;
-  bool source_is_reset_ = false;
+  SourceEnd source_end_ = SourceEnd::kNone;
   bool flushing_ = false;
 };
 
@@ -103,8 +117,8 @@ class DirectJob final : public Job {
   bool may_have_signalled_ = false;
 };
 
-// The status of a direction whose source was found to be reset.
-absl::Status SourceResetStatus(const Core& source);
+// The status of a direction that was given up for `end`, which is not kNone.
+absl::Status SourceEndStatus(const Core& source, SourceEnd end);
 
 }  // namespace internal
 }  // namespace flow

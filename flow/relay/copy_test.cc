@@ -160,6 +160,55 @@ TEST(CopyTest, SinkStaysOpenUnlessItIsToEnd) {
   EXPECT_EQ(ReadToEof(peer), "one two");
 }
 
+// A flow whose last Write was cut by its limit, and its peer.
+std::pair<Flow, Flow> SealedPair() {
+  auto [sink, peer] = flow_testing::MemoryPair(4);
+  EXPECT_THAT(sink.Write("123456", absl::Milliseconds(10)),
+              IsKind(ErrorKind::kDeadline));
+  return {std::move(sink), std::move(peer)};
+}
+
+// P2, P10: what was cut before the copy must not get a clean end by it.
+TEST(CopyTest, SinkThatWasSealedBeforeIsNotEndedInOrder) {
+  auto [dst, peer] = SealedPair();
+  Flow src = SourceOf({});
+  CopyOptions options;
+  options.end_sink = true;
+  const CopyResult result = Copy(src, dst, options);
+  EXPECT_EQ(result.failed_side(), CopySide::kSink);
+  EXPECT_THAT(result.status(), IsKind(ErrorKind::kSealed));
+  EXPECT_THAT(peer.Read(), IsData("1234"));
+  EXPECT_THAT(peer.Read(), IsKind(ErrorKind::kReset));
+}
+
+TEST(CopyTest, RelayIntoASealedSinkIsAborted) {
+  auto [client, a] = flow_testing::MemoryPair();
+  auto [b, server] = SealedPair();
+  ASSERT_THAT(client.Shutdown(ShutdownMode::kWrite), IsOk());
+  const RelayResult result = Relay(a, b);
+  EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSink);
+  EXPECT_THAT(result.status(), IsKind(ErrorKind::kSealed));
+  EXPECT_THAT(server.Read(), IsData("1234"));
+  EXPECT_THAT(server.Read(), IsKind(ErrorKind::kReset));
+}
+
+// P2: its peer would miss what the copy has taken, were it written to again.
+TEST(CopyTest, LimitThatCutsItBeforeAByteOfAChunkIsAcceptedSealsTheSink) {
+  auto [dst, peer] = flow_testing::MemoryPair(4);
+  ASSERT_THAT(dst.Write("1234"), IsOk());
+  Flow src = SourceOf({"abc"});
+  CopyOptions options;
+  options.limits = Limits(absl::Milliseconds(30));
+  const CopyResult result = Copy(src, dst, options);
+  EXPECT_EQ(result.failed_side(), CopySide::kSink);
+  EXPECT_THAT(result.status(),
+              AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(0)));
+  EXPECT_EQ(result.bytes, 0u);
+  EXPECT_EQ(result.bytes_read, 3u);
+  EXPECT_THAT(peer.Read(), IsData("1234"));
+  EXPECT_THAT(dst.Write("x"), IsKind(ErrorKind::kSealed));
+}
+
 // P2.
 TEST(CopyTest, PipeToPipeIsExact) {
   auto [in_read, in_write] = *Pipe();

@@ -70,7 +70,9 @@
 namespace flow {
 
 // Reads `src` to its Eof and writes all of it to `dst`. Blocks. The flows stay
-// open (but see CopyOptions::end_sink).
+// open (but see CopyOptions::end_sink). A limit that cuts it when bytes taken
+// from `src` have yet to reach `dst` seals `dst` (flow/flow.h), whose stream
+// misses them; none are lost by a limit while it waits for `src`.
 [[nodiscard]] CopyResult Copy(Flow& src, Flow& dst,
                               const CopyOptions& options = {});
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -423,6 +424,24 @@ TEST(SpliceTest, LastPartOfAFileIsSentAtOnce) {
   EXPECT_LT(best, absl::Milliseconds(150));
 }
 
+TEST(SpliceTest, CorkOfTheUserStays) {
+  const TempFile file("abc");
+  Flow src = file.Open(O_RDONLY);
+  auto [end, dst] = flow_testing::TcpKind().make();
+  int corked = 1;
+  socklen_t size = sizeof(corked);
+  ASSERT_EQ(
+      setsockopt(dst.native_handle(), IPPROTO_TCP, TCP_CORK, &corked, size), 0);
+  CopyOptions options;
+  options.method = CopyMethod::kSendfile;
+  EXPECT_THAT(Copy(src, dst, options).status(), IsOk());
+  corked = 0;
+  ASSERT_EQ(
+      getsockopt(dst.native_handle(), IPPROTO_TCP, TCP_CORK, &corked, &size),
+      0);
+  EXPECT_EQ(corked, 1);
+}
+
 // Small chunks are read and written; a stream of full ones is spliced.
 TEST(SpliceTest, AutoSplicesOnceItPays) {
   EXPECT_EQ(RunCopy(Kind::kTcp, Kind::kTcp, CopyMethod::kAuto, "small", 1)
@@ -442,6 +461,30 @@ TEST(SpliceTest, AutoSplicesOnceItPays) {
   eater.join();
   EXPECT_THAT(result.status(), IsOk());
   EXPECT_EQ(result.method, CopyMethod::kSplice);
+}
+
+// Sends a part, and finds that nobody reads the next page.
+class SignallingKernel : public Syscalls {
+ public:
+  ssize_t Sendfile(int in, int out, size_t count) override {
+    const ssize_t n = Syscalls::Sendfile(in, out, std::min(count, size_t{3}));
+    if (n > 0) raise(SIGPIPE);
+    return n;
+  }
+};
+
+// P6: SIGPIPE may come with a short count too; it would kill this process.
+TEST(SpliceTest, SignalOfAShortSendfileIsTaken) {
+  SignallingKernel kernel;
+  const TempFile file("abcdefgh");
+  Flow src = On(&kernel, file.Open(O_RDONLY));
+  auto [end, plain] = flow_testing::TcpKind().make();
+  Flow dst = On(&kernel, std::move(plain));
+  CopyOptions options;
+  options.end_sink = true;
+  options.method = CopyMethod::kSendfile;
+  EXPECT_THAT(Copy(src, dst, options).status(), IsOk());
+  EXPECT_EQ(ReadToEof(end), "abcdefgh");
 }
 
 // What is borrowed may block, so it is never spliced.

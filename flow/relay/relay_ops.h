@@ -29,9 +29,9 @@ namespace internal {
 // How a step of one direction ended.
 struct StepOutcome {
   bool done = false;
-  bool at_eof = false;           // of the source
-  bool source_is_reset = false;  // found while giving
-  absl::Status status;           // if none of these
+  bool at_eof = false;                      // of the source
+  SourceEnd source_end = SourceEnd::kNone;  // found while giving
+  absl::Status status;                      // if none of these
 };
 using StepSink = absl::AnyInvocable<void(const StepOutcome&) &&>;
 
@@ -47,7 +47,7 @@ class AsyncTake final : public AsyncOp {
  private:
   Job& job() override { return job_; }
   void Deliver(bool done) override {
-    std::move(sink_)(StepOutcome{done, !done && at_eof(), false,
+    std::move(sink_)(StepOutcome{done, !done && at_eof(), SourceEnd::kNone,
                                  done ? absl::OkStatus() : status()});
   }
 
@@ -67,8 +67,8 @@ class AsyncGive final : public AsyncOp {
  private:
   Job& job() override { return job_; }
   void Deliver(bool done) override {
-    const bool reset = job_.source_is_reset();
-    std::move(sink_)(StepOutcome{done && !reset, false, reset,
+    const SourceEnd end = job_.source_end();
+    std::move(sink_)(StepOutcome{done && end == SourceEnd::kNone, false, end,
                                  done ? absl::OkStatus() : status()});
   }
 

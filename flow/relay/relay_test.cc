@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,11 +20,13 @@
 #include "flow/cancel.h"
 #include "flow/fd/fd.h"
 #include "flow/flow.h"
+#include "flow/layers/tee.h"
 #include "flow/relay/relay_rig_test.h"
 #include "flow/stats.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
 #include "flow/sys/syscalls.h"
+#include "flow/sys/unique_fd.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
 #include "gmock/gmock.h"
@@ -208,10 +212,8 @@ TEST_P(RelayTest, AbortOfTheClientReachesTheServerAndTheResult) {
   EXPECT_LT(absl::Now() - begin, absl::Milliseconds(1500));
 }
 
-// P10, case 92: nobody reads the client while the server takes nothing; that
-// it was reset is seen all the same, by the result and by the server.
-TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
-  RelayRig rig(GetParam());
+// Until the relay's sink takes nothing more: the server reads once only.
+void FillTheWay(RelayRig& rig) {
   CancelSource full;
   std::thread clog([&] {
     const std::string bytes = Pattern(4 * kMebibyte);
@@ -232,6 +234,13 @@ TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
   }
   full.Cancel();
   clog.join();
+}
+
+// Nobody reads the client while the server takes nothing; that it was reset is
+// seen all the same, by the result and by the server.
+void ExpectResetBehindAStalledSinkIsSeen(const PairKind& kind) {
+  RelayRig rig(kind);
+  ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
   const absl::Time begin = absl::Now();
   rig.client.Abort().IgnoreError();
   const RelayResult result = rig.Join();
@@ -245,6 +254,58 @@ TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
     EXPECT_THAT(got, IsKind(ErrorKind::kReset));
     break;
   }
+}
+
+// P10, case 92.
+TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
+  ExpectResetBehindAStalledSinkIsSeen(GetParam());
+}
+
+// Records what it reads to a file that has no name.
+Flow Recorded(Flow below) {
+  std::string path = testing::TempDir() + "/relay_record.XXXXXX";
+  UniqueFd fd(mkstemp(path.data()));
+  unlink(path.c_str());
+  TeeOptions options;
+  absl::StatusOr<Flow> file = Adopt(std::move(fd));
+  EXPECT_THAT(file, IsOk());
+  if (file.ok()) options.read_to = *std::move(file);
+  absl::StatusOr<Flow> tee = Tee(std::move(below), std::move(options));
+  EXPECT_THAT(tee, IsOk());
+  return tee.ok() ? *std::move(tee) : Flow();
+}
+
+// P10, case 92: the file is not looked at in place of the connection.
+TEST(RelayTeeTest, ResetBehindAStalledSinkIsSeenThroughARecorder) {
+  PairKind kind = flow_testing::TcpKind();
+  const auto plain = kind.make;
+  kind.make = [plain] {
+    std::pair<Flow, Flow> pair = plain();
+    return std::make_pair(Recorded(std::move(pair.first)),
+                          Recorded(std::move(pair.second)));
+  };
+  ExpectResetBehindAStalledSinkIsSeen(kind);
+}
+
+// P1, P3: an urgent byte is not part of the stream, and what follows it is.
+TEST_P(TcpRelayTest, BytesAfterAnUrgentOneArrive) {
+  RelayOptions options;
+  options.limits = Limits(absl::Seconds(20));  // a failure, not a hang
+  RelayRig rig(GetParam(), options);
+  // In bulk first, which "auto" splices.
+  const std::string bulk = Pattern(4 * kMebibyte);
+  std::thread sender([&] {
+    EXPECT_THAT(rig.client.Write(bulk), IsOk());
+    // One: the next would make an unread one a byte of the stream.
+    EXPECT_EQ(send(rig.client.native_handle(), "!", 1, MSG_OOB), 1);
+    EXPECT_THAT(WriteAndEnd(rig.client, bulk), IsOk());
+  });
+  const std::string got = ReadToEof(rig.server);
+  sender.join();
+  EXPECT_EQ(got.size(), 2 * bulk.size());
+  EXPECT_TRUE(got == bulk + bulk);
+  EXPECT_THAT(rig.server.Shutdown(ShutdownMode::kWrite), IsOk());
+  EXPECT_THAT(rig.Join().status(), IsOk());
 }
 
 // P2: an orderly end is no reset, though the kernel has nothing more to do with
@@ -358,6 +419,21 @@ TEST_P(BlockingRelayTest, CloseOfAnEndFromOutsideEndsIt) {
   ASSERT_THAT(rig.server.Read(), IsData("x"));
   rig.a().Close().IgnoreError();
   EXPECT_THAT(rig.Join().a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
+}
+
+// P3: also while nobody reads that end, since the sink takes nothing.
+TEST_P(BlockingRelayTest, CloseOfASourceBehindAStalledSinkEndsIt) {
+  for (const bool abort : {false, true}) {
+    RelayRig rig(GetParam());
+    ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
+    const absl::Time begin = absl::Now();
+    (abort ? rig.a().Abort() : rig.a().Close()).IgnoreError();
+    const RelayResult result = rig.Join();
+    // 100 ms, and what a busy machine adds.
+    EXPECT_LT(absl::Now() - begin, absl::Milliseconds(400));
+    EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSource);
+    EXPECT_THAT(result.a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
+  }
 }
 
 // P10: four relays in a row, by each method, 100 times. (With TLS among them:
