@@ -4,6 +4,9 @@
 
 #include "flow/async_flow.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 #include <future>
@@ -236,6 +239,24 @@ TEST(AsyncCallbacks, RunOnThePollerIfTheExecutorIsInline) {
     ran_on.set_value(std::this_thread::get_id());
   });
   EXPECT_NE(ran_on.get_future().get(), std::this_thread::get_id());
+}
+
+// P6: signals are for the user's threads.
+TEST(AsyncCallbacks, LeaveSignalsToTheUsersThreads) {
+  AsyncContext context;
+  auto [a, b] = MemoryOn(context);
+  std::promise<sigset_t> blocked;
+  a.Write(std::string("x"), {}, [&](absl::Status status) {
+    EXPECT_THAT(status, IsOk());
+    sigset_t mask;
+    EXPECT_EQ(pthread_sigmask(SIG_SETMASK, nullptr, &mask), 0);
+    blocked.set_value(mask);
+  });
+  const sigset_t mask = blocked.get_future().get();
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1}) {
+    EXPECT_EQ(sigismember(&mask, signal), 1) << signal;
+  }
+  EXPECT_EQ(sigismember(&mask, SIGSEGV), 0);
 }
 
 TEST_F(AsyncFlowTest, EveryFormHasACallback) {

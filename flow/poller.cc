@@ -118,7 +118,8 @@ Poller::~Poller() {
 }
 
 bool Poller::Start(const std::shared_ptr<Poller>& self) {
-  return self->thread_.Start("flow-poller", [self] { self->Run(); });
+  return self->thread_.StartWithoutSignals(
+      "flow-poller", [self] { self->Run(); }, Syscalls::Real());
 }
 
 bool Poller::in_forked_child() const {

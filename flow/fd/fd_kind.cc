@@ -163,7 +163,7 @@ FdNames NamesOf(Syscalls* sys, const FdFacts& facts) {
   FdNames names;
   if (IsSocket(facts.kind)) {
     names.local = LocalName(sys, facts.fd);
-    names.peer = AskName(sys, facts.fd, &Syscalls::Getpeername);
+    names.peer = PeerName(sys, facts.fd);
   } else {
     names.local = Endpoint::Named(DescribeFd(sys, facts));
   }
@@ -172,6 +172,10 @@ FdNames NamesOf(Syscalls* sys, const FdFacts& facts) {
 
 Endpoint LocalName(Syscalls* sys, int fd) {
   return AskName(sys, fd, &Syscalls::Getsockname);
+}
+
+Endpoint PeerName(Syscalls* sys, int fd) {
+  return AskName(sys, fd, &Syscalls::Getpeername);
 }
 
 std::string DescribeFd(Syscalls* sys, const FdFacts& facts) {

@@ -69,6 +69,9 @@ FdNames NamesOf(Syscalls* sys, const FdFacts& facts);
 // What this end of the socket `fd` is called; empty if the kernel won't tell.
 Endpoint LocalName(Syscalls* sys, int fd);
 
+// What the other end is called; empty if there is none, or it isn't told.
+Endpoint PeerName(Syscalls* sys, int fd);
+
 // "pipe fd 5", "tty /dev/pts/3 fd 0": what is not a socket, in words.
 std::string DescribeFd(Syscalls* sys, const FdFacts& facts);
 

@@ -199,6 +199,23 @@ TEST(ActivationTest, VariablesThatMakeNoSenseAreRefused) {
   EXPECT_EQ(parse("77", "2", nullptr)->at(1).fd, 4);
 }
 
+// P1: "as Dial would be told", whatever bytes the name has.
+TEST(ActivationTest, AnAdoptedListenersAddressIsTheOneThatDialReads) {
+  const ShortTempDir folder;
+  for (const std::string& where :
+       {absl::StrCat("unix:", folder.Path("a%2Cb%25c%0A%5C"), "\\\"'%FF@"),
+        absl::StrCat("unix-abstract:flow%00%2C%25\\%01", getpid())}) {
+    absl::StatusOr<Listener> listener = flow::Listen(where);
+    ASSERT_THAT(listener, IsOk());
+    absl::StatusOr<Listener> adopted =
+        flow::AdoptListener(flow::UniqueFd(dup(listener->native_handle())));
+    ASSERT_THAT(adopted, IsOk());
+    EXPECT_EQ(adopted->address(), listener->address());
+    EXPECT_THAT(flow::Dial(adopted->address(), kLong), IsOk());
+    EXPECT_THAT(adopted->Accept(kLong), IsOk());
+  }
+}
+
 // P5: an adopted listener owns its descriptor, whatever comes of it.
 TEST(ActivationTest, AdoptListenerTakesWhatListensAndClosesTheRest) {
   const int fds = CountOpenFds();

@@ -2,8 +2,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +20,7 @@
 #include "flow/fd/fd_kind.h"
 #include "flow/flow.h"
 #include "flow/net/acceptor.h"
+#include "flow/net/address.h"
 #include "flow/net/listener.h"
 #include "flow/net/listener_facts.h"
 #include "flow/net/listening.h"
@@ -82,11 +86,32 @@ absl::Status MakeOurs(Syscalls* sys, int fd, FdKind kind) {
   return absl::OkStatus();
 }
 
-std::string AddressOf(const Endpoint& local) {
-  const std::string name = local.ToString();
-  if (local.kind() != Endpoint::Kind::kUnix) return absl::StrCat("tcp:", name);
-  if (name[0] == '@') return absl::StrCat("unix-abstract:", name.substr(1));
-  return absl::StrCat("unix:", name);
+// Of the bytes that the kernel has, since an Endpoint's are escaped for logs.
+std::string UnixAddressOf(Syscalls* sys, int fd) {
+  sockaddr_un un = {};
+  socklen_t length = sizeof(un);
+  constexpr socklen_t kBegin = offsetof(sockaddr_un, sun_path);
+  if (sys->Getsockname(fd, reinterpret_cast<sockaddr*>(&un), &length) != 0 ||
+      length <= kBegin) {
+    return "unix:";
+  }
+  const absl::string_view name(
+      un.sun_path, std::min<size_t>(length - kBegin, sizeof(un.sun_path)));
+  Address address;
+  const bool is_abstract = name[0] == '\0';
+  address.scheme =
+      is_abstract ? Address::Scheme::kUnixAbstract : Address::Scheme::kUnix;
+  address.scheme_name = is_abstract ? "unix-abstract" : "unix";
+  address.path = std::string(is_abstract ? name.substr(1)
+                                         : name.substr(0, name.find('\0')));
+  return address.ToString();
+}
+
+// What Dial is to be told.
+std::string AddressOf(Syscalls* sys, int fd, const Endpoint& local) {
+  return local.kind() == Endpoint::Kind::kUnix
+             ? UnixAddressOf(sys, fd)
+             : absl::StrCat("tcp:", local.ToString());
 }
 
 }  // namespace
@@ -105,7 +130,7 @@ absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys) {
   facts->sys = sys;
   ListenerFacts::Place place;
   place.kind = *kind;
-  place.address = AddressOf(local);
+  place.address = AddressOf(sys, fd.get(), local);
   place.local = local;
   facts->places.push_back(std::move(place));
   std::vector<ListeningSocket> sockets;

@@ -72,13 +72,20 @@ Connecting::Result Connecting::Try() {
   return std::nullopt;
 }
 
+// The peer is asked for, since a connect to 0.0.0.0 or [::] goes to an address
+// of another name; the ports alone nearly always say no before that.
+bool Connecting::MetItself() const {
+  return to_.family() != AF_UNIX && local_.port() == to_.name().port() &&
+         local_ == PeerName(sys_, fd_.get());
+}
+
 // tcp(7), simultaneous open: a connect to a local port on which nobody listens,
 // and which the kernel happens to choose for this end, connects to itself. That
 // is as good as refused, but for one thing: the server that is to be there can
 // be started meanwhile, and another try has another port.
 Connecting::Result Connecting::Connected() {
   local_ = LocalName(sys_, fd_.get());
-  if (to_.family() == AF_UNIX || local_ != to_.name()) return std::move(fd_);
+  if (!MetItself()) return std::move(fd_);
   // Reset: a port in TIME_WAIT would be refused to its server.
   const linger at_once = {1, 0};
   sys_->Setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));

@@ -52,6 +52,7 @@ class Connecting {
  private:
   Result Try();
   Result Connected();
+  bool MetItself() const;
   bool MustWait(int error);
   int PendingError() const;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd_kind.h"
+#include "flow/flow_access.h"
 #include "flow/net/acceptor.h"
 #include "flow/net/address.h"
 #include "flow/net/interleave.h"
@@ -152,6 +153,11 @@ absl::StatusOr<Flow> Listener::Accept(const Limits& limits) {
 }
 
 absl::Status Listener::Close() { return flow_.Close(); }
+
+bool Listener::closed() const {
+  const internal::Core* const core = internal::FlowAccess::CoreOf(flow_);
+  return core == nullptr || core->state().closed();
+}
 
 std::string Listener::address() const {
   return facts_ == nullptr ? "" : facts_->address();

@@ -119,6 +119,9 @@ class Listener {
   // live on. Idempotent: later calls return the status of the first.
   absl::Status Close();
 
+  // Whether there is nothing to Accept from: after Close, or no listener.
+  bool closed() const;
+
   // Where it listens, as Dial would be told: "tcp:127.0.0.1:34567",
   // "unix:/run/app.sock". Of several addresses the first, or all. Empty if
   // there is no listener.

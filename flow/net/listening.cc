@@ -75,20 +75,30 @@ absl::StatusOr<ListeningSocket> ListeningSocket::Make(
                                     SocketRole::kListen, options, where);
   if (!done.ok()) return done;
   made.bound_.path = std::string(path);
-  done = made.Bind(at, where);
-  if (options.reclaim.value_or(false) && !path.empty() &&
-      ErrnoOf(done) == EADDRINUSE) {
-    // Held until this socket listens: until then it looks stale itself.
-    StalePath stale(sys, at, made.bound_.path);
-    done = stale.Remove();
-    if (done.ok()) done = made.Bind(at, where);
+  if (options.reclaim.value_or(false) && !path.empty()) {
+    done = made.Reclaim(at, backlog, where);
+  } else {
+    done = made.Bind(at, where);
     if (done.ok()) done = made.Listen(backlog, where);
-  } else if (done.ok()) {
-    done = made.Listen(backlog, where);
   }
   if (!done.ok()) return done;
   made.local_ = LocalName(sys, made.fd_.get());
   return made;
+}
+
+absl::Status ListeningSocket::Reclaim(const SocketAddress& at, int backlog,
+                                      absl::string_view where) {
+  const std::string path = bound_.path;
+  StalePath stale(sys_, at, path);
+  // Held until this socket listens, whether or not something is there: from its
+  // bind until then it looks stale itself to others who reclaim.
+  if (absl::Status s = stale.Lock(); !s.ok()) return s;
+  absl::Status done = Bind(at, where);
+  if (ErrnoOf(done) == EADDRINUSE) {
+    done = stale.Remove();
+    if (done.ok()) done = Bind(at, where);
+  }
+  return done.ok() ? Listen(backlog, where) : done;
 }
 
 absl::Status ListeningSocket::Bind(const SocketAddress& at,

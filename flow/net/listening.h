@@ -74,6 +74,9 @@ class ListeningSocket {
  private:
   ListeningSocket(Syscalls* sys, UniqueFd fd) : sys_(sys), fd_(std::move(fd)) {}
 
+  // Binds and listens, in the place of a server that is gone if need be.
+  absl::Status Reclaim(const SocketAddress& at, int backlog,
+                       absl::string_view where);
   absl::Status Bind(const SocketAddress& at, absl::string_view where);
   absl::Status Listen(int backlog, absl::string_view where);
   void RemovePath();

@@ -37,8 +37,10 @@ void Reaper::Take(std::shared_ptr<ChildProcess> child) {
 void Reaper::Add(std::shared_ptr<ChildProcess> child) {
   absl::MutexLock lock(&mu_);
   if (!running_) {
-    set_ = PollSet::Make(Syscalls::Real());
-    running_ = thread_.Start("flow-reaper", [this] { Run(); });
+    // One that is there watches those who came while there was no thread.
+    if (set_ == nullptr) set_ = PollSet::Make(Syscalls::Real());
+    running_ = thread_.StartWithoutSignals(
+        "flow-reaper", [this] { Run(); }, Syscalls::Real());
   }
   const uint64_t id = next_++;
   const int pidfd = child->pidfd();

@@ -28,6 +28,7 @@
 #include "flow/net/listener.h"
 #include "flow/net/net_test_support.h"
 #include "flow/status.h"
+#include "flow/sys/mono_time.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/testing/matchers.h"
@@ -229,6 +230,41 @@ TEST_F(ReclaimTest, AFolderThatIsHeldIsWaitedFor) {
   // Let go of afterwards.
   const UniqueFd folder(open(dir_.Path("").c_str(), O_RDONLY));
   EXPECT_EQ(flock(folder.get(), LOCK_EX | LOCK_NB), 0);
+}
+
+// P6: nor does a server that has bound a free path and is about to listen there
+// lose it to another who reclaims, to whom it looks stale.
+TEST_F(ReclaimTest, AFreePathIsHeldFromBindToListen) {
+  // Gives up at once if the folder is held.
+  class Impatient : public flow::Syscalls {
+   public:
+    flow::MonoTime Now() override { return Syscalls::Now() + ahead; }
+    int Flock(int fd, int operation) override {
+      const int result = Syscalls::Flock(fd, operation);
+      if (result != 0) ahead = ahead + absl::Seconds(10);
+      return result;
+    }
+    absl::Duration ahead;
+  };
+  class BeforeListen : public flow::Syscalls {
+   public:
+    int Listen(int fd, int backlog) override {
+      happens();
+      return Syscalls::Listen(fd, backlog);
+    }
+    std::function<void()> happens;
+  };
+  Impatient impatient;
+  absl::StatusOr<Listener> other;
+  BeforeListen sys;
+  sys.happens = [&] {
+    other = Listen("unix:" + path_, Reclaiming(&impatient));
+  };
+  absl::StatusOr<Listener> listener = Listen("unix:" + path_, Reclaiming(&sys));
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_THAT(other, StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Dial("unix:" + path_), IsOk());
+  EXPECT_THAT(listener->Accept(absl::Seconds(20)), IsOk());
 }
 
 // Of many who want the same stale path at once one has it, and serves.

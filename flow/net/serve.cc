@@ -64,7 +64,7 @@ absl::StatusOr<Server> Server::Start(Listener listener,
                                      ServeOptions options) {
   if (absl::Status refused = Refusal(options); !refused.ok()) return refused;
   if (!handler) return InvalidArgument("serve refused: there is no handler");
-  if (listener.native_handle() < 0) {
+  if (listener.closed()) {
     ErrorDetail detail;
     detail.kind = ErrorKind::kClosedLocally;
     detail.operation = "serve";

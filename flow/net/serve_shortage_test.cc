@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "flow/cancel.h"
 #include "flow/fd/fd.h"
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/flow.h"
@@ -159,6 +160,23 @@ TEST(ServeShortageTest, StopIsHeardWhileThereAreNoThreads) {
   Server server = MustServe(Echo, options);
   Await([&] { return server.GetStats().thread_failures >= 1; });
   EXPECT_THAT(server.Stop(), IsOk());
+}
+
+// P3, P4: a token that has fired ends every pause at once; the server with it.
+TEST(ServeShortageTest, TheTokenIsHeardWhileThereAreNoThreads) {
+  for (const bool by_deadline : {false, true}) {
+    NoThreads sys;
+    sys.given = 1;
+    flow::CancelSource stop;
+    ServeOptions options;
+    options.sys = &sys;
+    options.stop = stop.token();
+    Server server = MustServe(Echo, options);
+    Await([&] { return server.GetStats().thread_failures >= 1; });
+    by_deadline ? stop.SetDeadline(MonoTime::Past()) : stop.Cancel();
+    EXPECT_THAT(server.Wait(absl::Seconds(20)), IsOk());
+    EXPECT_LE(server.GetStats().thread_failures, 100u);
+  }
 }
 
 TEST(ServeShortageTest, ServerWithoutAnyThreadIsRefused) {

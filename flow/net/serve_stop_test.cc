@@ -150,6 +150,55 @@ TEST(ServeStopTest, MayBeSaidBySeveralAtOnceAndTheEarliestDeadlineCounts) {
   EXPECT_TRUE(server.ended());
 }
 
+// P3: no deadline is no deadline, not one that has passed.
+TEST(ServeStopTest, AnInfiniteDrainWaitsForTheHandlers) {
+  absl::Notification asked;
+  Server server = MustServe([&](ServerConnection& c) -> absl::Status {
+    EXPECT_THAT(c.flow().Read(c.stopping()), StatusIs(StatusCode::kCancelled));
+    asked.Notify();
+    auto got = c.flow().Read(c.cut());
+    return got.ok() ? c.flow().Write("done") : got.status();
+  });
+  Flow client = MustDial(server);
+  Await([&] { return server.GetStats().active == 1; });
+  std::thread stopping(
+      [&] { EXPECT_THAT(server.Stop(absl::InfiniteDuration()), IsOk()); });
+  asked.WaitForNotification();
+  EXPECT_THAT(client.Write("go"), IsOk());
+  EXPECT_THAT(client.Read(), IsData("done"));
+  EXPECT_THAT(client.Close(), IsOk());
+  stopping.join();
+  EXPECT_EQ(server.GetStats().completed, 1u);
+  EXPECT_EQ(server.GetStats().cut_drain, 0u);
+}
+
+// P3: "the earliest deadline counts", also after none.
+TEST(ServeStopTest, ALaterStopShortensAnInfiniteDrain) {
+  absl::Notification asked;
+  ServeOptions options;
+  options.cut_grace = absl::ZeroDuration();  // the time is all the drain's
+  Server server = MustServe(
+      [&](ServerConnection& c) {
+        c.flow().Read(c.stopping()).IgnoreError();
+        asked.Notify();
+        return c.flow().Read().status();
+      },
+      options);
+  Flow client = MustDial(server);
+  Await([&] { return server.GetStats().active == 1; });
+  std::thread stopping([&] {
+    EXPECT_THAT(server.Stop(absl::InfiniteDuration()),
+                StatusIs(StatusCode::kDeadlineExceeded));
+  });
+  asked.WaitForNotification();
+  const MonoTime begin = MonoTime::Now();
+  EXPECT_THAT(server.Stop(absl::Milliseconds(50)),
+              StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_GE(MonoTime::Now() - begin, absl::Milliseconds(50));
+  stopping.join();
+  EXPECT_EQ(server.GetStats().cut_drain, 1u);
+}
+
 TEST(ServeStopTest, HandlerMayStopItsOwnServer) {
   Server server;
   absl::Notification there;

@@ -62,6 +62,35 @@ TEST(ServeTest, ServesManyClientsAtOnce) {
   }
 }
 
+// P11: each address of a listener is served, though it has no one descriptor.
+TEST(ServeTest, AListenerOnSeveralAddressesIsServedAtEach) {
+  const ShortTempDir folder;
+  absl::StatusOr<flow::Listener> listener =
+      flow::ListenAll({"tcp:127.0.0.1:0", "unix:" + folder.Path("s")});
+  ASSERT_THAT(listener, IsOk());
+  const std::vector<std::string> addresses = listener->addresses();
+  ASSERT_EQ(addresses.size(), 2u);
+  Server server = MustServe(Echo, {}, *std::move(listener));
+  for (const std::string& address : addresses) {
+    absl::StatusOr<Flow> client = flow::Dial(address);
+    ASSERT_THAT(client, IsOk());
+    ExpectEcho(*client, address);
+  }
+}
+
+TEST(ServeTest, AClosedListenerIsRefused) {
+  const ShortTempDir folder;
+  for (const std::vector<std::string>& where :
+       {std::vector<std::string>{"tcp:127.0.0.1:0"},
+        {"tcp:127.0.0.1:0", "unix:" + folder.Path("s")}}) {
+    absl::StatusOr<flow::Listener> listener = flow::ListenAll(where);
+    ASSERT_THAT(listener, IsOk());
+    EXPECT_THAT(listener->Close(), IsOk());
+    EXPECT_THAT(Server::Start(*std::move(listener), Echo),
+                IsKind(ErrorKind::kClosedLocally));
+  }
+}
+
 // "OK: the flow, if still open, is closed in order": nothing that was written
 // is lost, also if the client's bytes were not read.
 TEST(ServeTest, WhatWasWrittenArrivesThoughInputIsUnread) {

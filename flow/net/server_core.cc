@@ -72,16 +72,9 @@ absl::Status ServerCore::AcceptAll() {
           return stop_asked_ || stats_.active < options_.max_connections;
         },
         options_.stop);
-    if (stop_asked()) return absl::OkStatus();
+    if (IsToStop()) return absl::OkStatus();
     if (!threads_.Reserve()) {
-      {
-        absl::MutexLock lock(&mu_);
-        ++stats_.thread_failures;
-      }
-      Limits pause = options_.stop;
-      pause.deadline = sys_->Now() + kThreadPause;
-      Await([this] { return stop_asked(); }, pause);
-      if (stop_asked()) return absl::OkStatus();
+      PauseForThread();
       continue;
     }
     absl::StatusOr<Flow> flow = listener_.Accept(options_.stop);
@@ -97,6 +90,16 @@ absl::Status ServerCore::AcceptAll() {
     }
     return flow.status();
   }
+}
+
+void ServerCore::PauseForThread() {
+  {
+    absl::MutexLock lock(&mu_);
+    ++stats_.thread_failures;
+  }
+  Limits pause = options_.stop;
+  pause.deadline = sys_->Now() + kThreadPause;
+  Await([this] { return stop_asked(); }, pause);
 }
 
 void ServerCore::Admit(Flow flow) {
@@ -132,15 +135,16 @@ void ServerCore::Drain() {
     absl::MutexLock lock(&mu_);
     return stats_.active == 0;
   };
-  for (MonoTime by = kNever; drained_by() < by;) {
-    by = drained_by();  // another Stop may bring it nearer
+  MonoTime by = kNever;
+  do {
+    by = drained_by();
     Await(
         [this, by] {
           absl::MutexLock lock(&mu_);
           return stats_.active == 0 || drained_by_ < by;
         },
         by);
-  }
+  } while (drained_by() < by);  // another Stop has brought it nearer
   {
     absl::MutexLock lock(&mu_);
     for (Served* const served : live_) served->CutForDrain();
@@ -190,6 +194,12 @@ MonoTime ServerCore::drained_by() const {
 bool ServerCore::stop_asked() const {
   absl::MutexLock lock(&mu_);
   return stop_asked_;
+}
+
+bool ServerCore::IsToStop() const {
+  if (stop_asked() || options_.stop.cancelled()) return true;
+  const MonoTime deadline = options_.stop.deadline();
+  return !deadline.is_never() && sys_->Now() >= deadline;
 }
 
 absl::Status ServerCore::AwaitEnd(const Limits& limits,

@@ -76,6 +76,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // ---- The accepting thread.
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AcceptAll() ABSL_LOCKS_EXCLUDED(mu_);
+  // After the system had no thread to give.
+  void PauseForThread() ABSL_LOCKS_EXCLUDED(mu_);
   void Admit(Flow flow) ABSL_LOCKS_EXCLUDED(mu_);
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
   // Sleeps until `over`, which is asked again after each change here; or until
@@ -84,6 +86,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::vector<CoreHold> Holds() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Result(const absl::Status& accepting) ABSL_LOCKS_EXCLUDED(mu_);
   bool stop_asked() const ABSL_LOCKS_EXCLUDED(mu_);
+  // By a Stop or by the token.
+  bool IsToStop() const ABSL_LOCKS_EXCLUDED(mu_);
   MonoTime drained_by() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- A connection's thread.

@@ -61,7 +61,6 @@ absl::Status StalePath::InUse(const std::string& why) const {
 }
 
 absl::Status StalePath::Remove() {
-  if (absl::Status s = Lock(); !s.ok()) return s;
   struct stat before;
   if (sys_->Lstat(path_.c_str(), &before) != 0) {
     return errno == ENOENT ? absl::OkStatus() : InUse("can't be looked at");
@@ -84,8 +83,6 @@ absl::Status StalePath::Remove() {
   return absl::OkStatus();
 }
 
-// Waits for the folder. One that may not be opened, or is on a file system
-// without locks, goes without.
 absl::Status StalePath::Lock() {
   folder_ = UniqueFd(sys_->Open(FolderOf(path_).c_str(),
                                 O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0),

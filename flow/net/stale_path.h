@@ -11,7 +11,7 @@
 // alone.
 //
 // Two servers that do this at the same time don't take each other's path: each
-// holds a lock (flock(2)) on the folder from the question until it listens.
+// holds a lock (flock(2)) on the folder from before its bind until it listens.
 // A server that comes without asking to reclaim anything takes no lock; it
 // can be missed only if it removes the stale file itself, binds and listens
 // between our last look at the file and the unlink that follows at once. The
@@ -44,15 +44,19 @@ class StalePath {
   // Lets go of the folder.
   ~StalePath();
 
+  // Takes the folder, before who reclaims binds. Blocks up to 2 s while another
+  // holds it, which is FAILED_PRECONDITION (EADDRINUSE) then. A folder that may
+  // not be opened, or that is on a file system without locks, is gone without.
+  absl::Status Lock();
+
   // OK: the path is free. FAILED_PRECONDITION (EADDRINUSE): somebody listens
   // there, or it is not to be touched; the message says which. Blocks for 20
-  // ms, and up to 2 s while another holds the folder.
+  // ms. After Lock.
   absl::Status Remove();
 
  private:
   enum class Look : uint8_t { kGone, kStale, kLive };
 
-  absl::Status Lock();
   absl::StatusOr<Look> Ask() const;
   absl::Status InUse(const std::string& why) const;
 

@@ -1,12 +1,15 @@
 // How programs end, who ends them, and what is left of them: nothing.
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <utility>
@@ -209,6 +212,61 @@ TEST(SubprocessEndsTest, ADroppedProgramLivesOnAndIsReaped) {
     EXPECT_THAT(out.Read(kLong), IsEof());
     WaitUntilReaped(pid);
   }
+}
+
+// While it lives the system has no thread to give: none has room for a stack.
+class NoRoomForStacks {
+ public:
+  NoRoomForStacks() {
+    EXPECT_EQ(pthread_getattr_default_np(&before_), 0);
+    pthread_attr_t none = before_;
+    EXPECT_EQ(pthread_attr_setstacksize(&none, size_t{1} << 50), 0);
+    EXPECT_EQ(pthread_setattr_default_np(&none), 0);
+  }
+  NoRoomForStacks(const NoRoomForStacks&) = delete;
+  NoRoomForStacks& operator=(const NoRoomForStacks&) = delete;
+  ~NoRoomForStacks() { EXPECT_EQ(pthread_setattr_default_np(&before_), 0); }
+
+ private:
+  pthread_attr_t before_;
+};
+
+// P5: one that was dropped while there was no thread is reaped by the next.
+TEST(SubprocessEndsTest, ADropWithoutAThreadLeavesNoZombieOnceThereIsOne) {
+  WaitUntilAllIsQuiet();
+  absl::StatusOr<Subprocess> first = Spawn({"cat"});
+  absl::StatusOr<Subprocess> second = Spawn({"cat"});
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  const pid_t pids[] = {first->pid(), second->pid()};
+  Flow first_in = std::move(first->stdin_flow());
+  Flow second_in = std::move(second->stdin_flow());
+  {
+    const NoRoomForStacks no_threads;
+    *first = Subprocess();
+  }
+  ASSERT_FALSE(ReaperRuns());
+  *second = Subprocess();
+  EXPECT_THAT(first_in.Close(), IsOk());
+  WaitUntilReaped(pids[0]);  // while the reaper waits for the second
+  EXPECT_THAT(second_in.Close(), IsOk());
+  WaitUntilReaped(pids[1]);
+}
+
+// P6: signals are for the user's threads.
+TEST(SubprocessEndsTest,
+     SignalsAreLeftToTheUsersThreadsWhileProgramsAreReaped) {
+  WaitUntilAllIsQuiet();
+  absl::StatusOr<Subprocess> cat = Spawn({"cat"});
+  ASSERT_THAT(cat, IsOk());
+  const Flow in = std::move(cat->stdin_flow());
+  *cat = Subprocess();
+  while (!ReaperRuns()) std::this_thread::yield();
+  const uint64_t blocked = BlockedSignalsOf("flow-reaper");
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1}) {
+    EXPECT_NE(blocked & (uint64_t{1} << (signal - 1)), 0u) << signal;
+  }
+  EXPECT_EQ(blocked & (uint64_t{1} << (SIGSEGV - 1)), 0u);
 }
 
 // "Never somebody else's child".

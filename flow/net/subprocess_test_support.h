@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -56,6 +57,24 @@ inline bool ReaperRuns() {
     if (name == "flow-reaper") return true;
   }
   return false;
+}
+
+// The signals that this process's thread of that name blocks, the first in the
+// lowest bit; 0 if there is no such thread.
+inline uint64_t BlockedSignalsOf(const std::string& name) {
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(thread.path() / "status");
+    std::string line;
+    std::getline(status, line);
+    if (line != "Name:\t" + name) continue;
+    while (std::getline(status, line)) {
+      if (line.rfind("SigBlk:", 0) == 0) {
+        return std::stoull(line.substr(7), nullptr, 16);
+      }
+    }
+  }
+  return 0;
 }
 
 // Until no child is left, and the reaper has gone with its descriptors.
