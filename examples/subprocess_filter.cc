@@ -39,10 +39,13 @@ absl::StatusOr<flow::ExitStatus> Filter(const std::vector<std::string>& argv) {
     program->stdin_flow().Close().IgnoreError();
   });
   const flow::CopyResult out = flow::Copy(program->stdout_flow(), *here);
+  // Nobody gets what it would print from now on.
+  if (!out.ok()) program->Kill().IgnoreError();
+  // One that has only closed its output may still want input.
+  const absl::StatusOr<flow::ExitStatus> end = program->Wait();
   done.Cancel();  // nobody is left who would take more from a terminal
   feeding.join();
-  if (!out.ok()) return out.status();
-  return program->Wait();
+  return out.ok() ? end : out.status();
 }
 
 }  // namespace

@@ -14,6 +14,9 @@ for _ in {1..10}; do
   [[ $("$filter" head -n 1 <"$work/much" | sha256sum) == $(head -n 1 "$work/much" | sha256sum) ]] ||
     fail "head has failed"
 done
+# One that has closed its output gets all of its input.
+"$filter" sh -c 'exec >&-; cat >"$0"' "$work/kept" <"$work/much"
+same "$work/much" "$work/kept"
 # One that ends while our input does not.
 exec 8<> <(:)
 [[ $(timeout 30 "$filter" echo over <&8) == over ]] || fail "waits for its input"
