@@ -15,6 +15,7 @@ for _ in {1..10}; do
     fail "head has failed"
 done
 # One that has closed its output gets all of its input.
+# shellcheck disable=SC2016 # for the other shell
 "$filter" sh -c 'exec >&-; cat >"$0"' "$work/kept" <"$work/much"
 same "$work/much" "$work/kept"
 # One that ends while our input does not.
