@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
@@ -52,6 +53,13 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr size_t kMebibyte = 1 << 20;
+
+// Of case 92, which is about a machine that does nothing else.
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
+constexpr absl::Duration kSeenWithin = absl::Seconds(6);
+#else
+constexpr absl::Duration kSeenWithin = absl::Seconds(3);
+#endif
 
 class RelayTest : public testing::TestWithParam<flow_testing::PairKind> {};
 
@@ -209,7 +217,7 @@ TEST_P(RelayTest, AbortOfTheClientReachesTheServerAndTheResult) {
   } else {
     EXPECT_THAT(rig.server.Read(), IsEof());
   }
-  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(1500));
+  EXPECT_LT(absl::Now() - begin, kSeenWithin);
 }
 
 // Until the relay's sink takes nothing more: the server reads once only.
@@ -244,7 +252,7 @@ void ExpectResetBehindAStalledSinkIsSeen(const PairKind& kind) {
   const absl::Time begin = absl::Now();
   rig.client.Abort().IgnoreError();
   const RelayResult result = rig.Join();
-  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(1500));
+  EXPECT_LT(absl::Now() - begin, kSeenWithin);
   EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSource);
   EXPECT_THAT(result.status(), AllOf(IsKind(ErrorKind::kReset),
                                      HasBytesDone(result.a_to_b.bytes)));
