@@ -73,6 +73,42 @@ std::ostream& operator<<(std::ostream& os, ErrorKind kind) {
   return os << ErrorKindName(kind);
 }
 
+namespace {
+
+// Of what has nothing to do with the peer or the machine's state: the call was
+// not one that can be made.
+ErrnoMeaning MeaningOfRefusal(int error) {
+  switch (error) {
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ENOTSOCK:
+    case EPROTOTYPE:  // a unix path with a socket of another type
+    case EISDIR:
+    case ELOOP:
+    case EOVERFLOW:
+    case EMSGSIZE:
+    case EDESTADDRREQ:
+    case ENOTTY:
+    case ENOEXEC:
+    case EFAULT:
+      return Side(Code::kInvalidArgument);
+    case ENOENT:
+    case ENOTDIR:
+    case ENODEV:  // no such interface, or device
+    case ENXIO:
+      return Side(Code::kNotFound);
+    case EOPNOTSUPP:
+    case ENOSYS:
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+      return Side(Code::kUnimplemented);
+    default:
+      return Side(Code::kInternal);
+  }
+}
+
+}  // namespace
+
 ErrnoMeaning MeaningOf(int error) {
   switch (error) {
     case EPIPE:
@@ -110,31 +146,8 @@ ErrnoMeaning MeaningOf(int error) {
     case EACCES:
     case EPERM:
       return Side(Code::kPermissionDenied);
-    case EINVAL:
-    case ENAMETOOLONG:
-    case ENOTSOCK:
-    case EPROTOTYPE:  // a unix path with a socket of another type
-    case EISDIR:
-    case ELOOP:
-    case EOVERFLOW:
-    case EMSGSIZE:
-    case EDESTADDRREQ:
-    case ENOTTY:
-    case ENOEXEC:
-    case EFAULT:
-      return Side(Code::kInvalidArgument);
-    case ENOENT:
-    case ENOTDIR:
-    case ENODEV:  // no such interface, or device
-    case ENXIO:
-      return Side(Code::kNotFound);
-    case EOPNOTSUPP:
-    case ENOSYS:
-    case EAFNOSUPPORT:
-    case EPROTONOSUPPORT:
-      return Side(Code::kUnimplemented);
     default:
-      return Side(Code::kInternal);
+      return MeaningOfRefusal(error);
   }
 }
 
