@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -113,11 +114,20 @@ absl::StatusOr<Listener> ListenerFromEnvironment(
   if (!all.ok()) return all.status();
   Taken& taken = TakenHere();
   absl::MutexLock lock(&taken.mu);
+  std::vector<UniqueFd> fds;
+  const auto wanted = [&](const Activated& one) {
+    return one.name == name && !taken.fds.contains(one.fd);
+  };
   for (const Activated& one : *all) {
-    if (one.name != name || taken.fds.contains(one.fd)) continue;
+    if (!wanted(one)) continue;
     if (absl::Status s = Check(sys, one); !s.ok()) return s;
-    return Take(sys, taken, one);
   }
+  for (const Activated& one : *all) {
+    if (!wanted(one)) continue;
+    fds.emplace_back(one.fd, sys);
+    taken.fds.insert(one.fd);
+  }
+  if (!fds.empty()) return AdoptListeners(std::move(fds), sys);
   return MakeStatus(
       absl::StatusCode::kNotFound,
       all->empty()

@@ -53,8 +53,9 @@ struct ActivatedListener {
 [[nodiscard]] absl::StatusOr<std::vector<ActivatedListener>>
 ListenersFromEnvironment(const ActivationOptions& options = {});
 
-// The first that is left of those called `name`; the others are not looked at.
-// NOT_FOUND: there is none. Else as above.
+// One listener on all that are left of those called `name` (systemd gives one
+// name to all sockets of a unit); the others are not looked at. NOT_FOUND:
+// there is none. Else as above.
 [[nodiscard]] absl::StatusOr<Listener> ListenerFromEnvironment(
     absl::string_view name, const ActivationOptions& options = {});
 

@@ -46,10 +46,23 @@ void Tell(absl::string_view what, const absl::Status& status) {
             << status.message() << std::endl;
 }
 
+// Serves one client on each of the sockets that have one name.
+int ServeAllOfAName(const flow::ActivationOptions& options) {
+  absl::StatusOr<Listener> web = flow::ListenerFromEnvironment("web", options);
+  if (!web.ok()) return 1;
+  for (size_t i = 0; i < web->addresses().size(); ++i) {
+    absl::StatusOr<Flow> client = web->Accept(kLong);
+    if (!client.ok() || !client->Write("served", kLong).ok()) return 1;
+    if (!client->CloseGracefully(kLong).ok()) return 1;
+  }
+  return web->Close().ok() ? 0 : 1;
+}
+
 // The process that was started with sockets, in its several parts.
 int RunAsServer(const std::string& part) {
   flow::ActivationOptions options;
   options.unset_environment = true;
+  if (part == "all-of-a-name") return ServeAllOfAName(options);
   if (part == "by-name") {
     options.unset_environment = false;
     Tell("none", flow::ListenerFromEnvironment("none", options).status());
@@ -128,6 +141,24 @@ TEST(ActivationTest, ASocketIsTakenByItsNameOnce) {
   // The path is whoever's made it, and so is the socket.
   EXPECT_EQ(access(folder.Path("s").c_str(), F_OK), 0);
   EXPECT_THAT(flow::Dial(address, kLong), IsOk());
+}
+
+// sd_listen_fds(3): all sockets of a unit have one name.
+TEST(ActivationTest, AllSocketsOfANameAreOneListener) {
+  absl::StatusOr<Listener> one = flow::Listen("tcp:127.0.0.1:0");
+  absl::StatusOr<Listener> two = flow::Listen("tcp:127.0.0.1:0");
+  ASSERT_THAT(one, IsOk());
+  ASSERT_THAT(two, IsOk());
+  absl::StatusOr<flow::Subprocess> server = Activate(
+      "all-of-a-name", {one->native_handle(), two->native_handle()}, "web:web");
+  ASSERT_THAT(server, IsOk());
+  for (const Listener* listener : {&*one, &*two}) {
+    absl::StatusOr<Flow> client = flow::Dial(listener->address(), kLong);
+    ASSERT_THAT(client, IsOk());
+    EXPECT_THAT(client->Read(kLong), IsData("served"));
+    EXPECT_THAT(client->Close(), IsOk());
+  }
+  EXPECT_THAT(server->Wait(kLong), IsOkAndHolds(flow::ExitStatus::Exited(0)));
 }
 
 TEST(ActivationTest, AllAreGivenWithTheirNames) {

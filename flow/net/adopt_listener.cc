@@ -114,10 +114,9 @@ std::string AddressOf(Syscalls* sys, int fd, const Endpoint& local) {
              : absl::StrCat("tcp:", local.ToString());
 }
 
-}  // namespace
-
-absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys) {
-  if (sys == nullptr) sys = Syscalls::Real();
+// What `fd` becomes: a socket of an acceptor's, and what is known of it.
+absl::Status AdoptOne(Syscalls* sys, UniqueFd fd, ListenerFacts& facts,
+                      std::vector<ListeningSocket>& sockets) {
   const absl::StatusOr<FdKind> kind = KindOfListener(sys, fd.get());
   if (!kind.ok()) {
     // Nobody's number now, and perhaps somebody's in a moment.
@@ -126,18 +125,39 @@ absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys) {
   }
   if (absl::Status s = MakeOurs(sys, fd.get(), *kind); !s.ok()) return s;
   Endpoint local = internal::LocalName(sys, fd.get());
-  auto facts = std::make_shared<ListenerFacts>();
-  facts->sys = sys;
   ListenerFacts::Place place;
   place.kind = *kind;
   place.address = AddressOf(sys, fd.get(), local);
   place.local = local;
-  facts->places.push_back(std::move(place));
+  facts.places.push_back(std::move(place));
+  sockets.push_back(
+      ListeningSocket::Adopt(sys, std::move(fd), std::move(local)));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys) {
+  std::vector<UniqueFd> one;
+  one.push_back(std::move(fd));
+  return AdoptListeners(std::move(one), sys);
+}
+
+absl::StatusOr<Listener> AdoptListeners(std::vector<UniqueFd> fds,
+                                        Syscalls* sys) {
+  if (sys == nullptr) sys = Syscalls::Real();
+  if (fds.empty()) return InvalidArgument("adopt refused: there is no fd");
+  auto facts = std::make_shared<ListenerFacts>();
+  facts->sys = sys;
   std::vector<ListeningSocket> sockets;
-  sockets.push_back(ListeningSocket::Adopt(sys, std::move(fd), local));
+  for (UniqueFd& fd : fds) {
+    absl::Status s = AdoptOne(sys, std::move(fd), *facts, sockets);
+    if (!s.ok()) return s;
+  }
+  Endpoint first = sockets[0].local();
   Listener listener;
   listener.flow_ =
-      Flow(std::make_unique<Acceptor>(sys, std::move(sockets), std::move(local),
+      Flow(std::make_unique<Acceptor>(sys, std::move(sockets), std::move(first),
                                       facts->counters),
            sys);
   listener.facts_ = std::move(facts);

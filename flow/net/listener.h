@@ -149,7 +149,8 @@ class Listener {
   }
 
  private:
-  friend absl::StatusOr<Listener> AdoptListener(UniqueFd fd, Syscalls* sys);
+  friend absl::StatusOr<Listener> AdoptListeners(std::vector<UniqueFd> fds,
+                                                 Syscalls* sys);
   friend absl::StatusOr<Listener> ListenAll(
       absl::Span<const std::string> addresses, const ListenOptions& options);
   friend class AsyncListener;
@@ -184,6 +185,11 @@ class Listener {
 // open. `fd` is closed on every error but the last. `sys`: as in ListenOptions.
 [[nodiscard]] absl::StatusOr<Listener> AdoptListener(UniqueFd fd,
                                                      Syscalls* sys = nullptr);
+
+// One listener on all of them, as ListenAll makes it. All or none: on an error
+// every one is closed that is open.
+[[nodiscard]] absl::StatusOr<Listener> AdoptListeners(std::vector<UniqueFd> fds,
+                                                      Syscalls* sys = nullptr);
 
 }  // namespace flow
 
