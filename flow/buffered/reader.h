@@ -196,8 +196,11 @@ class Reader {
 
   // Reading from it directly misses what is buffered.
   Flow& flow() const { return flow_.get(); }
+  // Not const: they end the flow.
+  // NOLINTBEGIN(readability-make-member-function-const)
   absl::Status Close() { return flow().Close(); }
   absl::Status Abort() { return flow().Abort(); }
+  // NOLINTEND(readability-make-member-function-const)
 
  private:
   // One refill, on the way to `wanted` bytes, more than are there. False: Eof.

@@ -173,6 +173,7 @@ class Writer {
   // behind all of it.
   [[nodiscard]] absl::Status CloseGracefully(const Limits& limits);
   // Drops what is pending.
+  // NOLINTNEXTLINE(readability-make-member-function-const): it ends the flow.
   absl::Status Abort() { return flow().Abort(); }
 
   // Flushes and gives the flow back, for another protocol. A borrowed Flow

@@ -55,8 +55,8 @@ bool DelayQueue::Pull(absl::FunctionRef<absl::Duration()> delay) {
 size_t DelayQueue::Give(absl::Span<const iovec> into, MonoTime now) {
   if (batches_.empty() || batches_.front().due > now) return 0;
   Batch& first = batches_.front();
-  const size_t n =
-      CopyInto(into, absl::string_view(first.bytes).substr(first.given));
+  const absl::string_view bytes = first.bytes;
+  const size_t n = CopyInto(into, bytes.substr(first.given));
   first.given += n;
   held_ -= n;
   if (first.given == first.bytes.size()) batches_.pop_front();

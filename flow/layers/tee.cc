@@ -116,8 +116,8 @@ class TeeTransport final : public internal::ForwardingTransport {
     const Attempt pushed = reads_.Push();
     if (pushed.failed()) return SinkFailed(read_name(), reads_);
     if (pushed.would_block()) return pushed;
-    const size_t n =
-        internal::CopyInto(into, absl::string_view(held_).substr(held_given_));
+    const absl::string_view held = held_;
+    const size_t n = internal::CopyInto(into, held.substr(held_given_));
     held_given_ += n;
     if (held_given_ == held_.size()) {
       held_ = {};

@@ -62,8 +62,9 @@ void FdGroup::Clear() {
 Wait FdGroup::wait() const {
   if (members_.empty()) return Wait();
   const Member& last = members_.back();
-  if (members_.size() == 1)
+  if (members_.size() == 1) {
     return Wait::ForFd(last.polled.fd, last.polled.events);
+  }
   const bool all_in =
       std::all_of(members_.begin(), members_.end(),
                   [](const Member& member) { return member.in_epoll; });

@@ -220,7 +220,7 @@ absl::Status PrepareSocket(Syscalls* sys, int fd, int family, SocketRole role,
   }
   SocketOptions tcp = options;
   if (!tcp.nodelay.has_value()) tcp.nodelay = true;
-  if (*tcp.nodelay == false) tcp.nodelay.reset();  // as it is born
+  if (!*tcp.nodelay) tcp.nodelay.reset();  // as it is born
   set.Tcp(tcp);
   if (options.reuse_address.value_or(listens)) {
     set.SetSwitch(SOL_SOCKET, SO_REUSEADDR, true, "reuse-address");

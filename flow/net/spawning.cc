@@ -143,6 +143,7 @@ absl::StatusOr<pid_t> Start(Syscalls* sys, const std::vector<std::string>& argv,
                             const SpawnOptions& options,
                             const ChildStreams& streams, int terminal) {
   std::vector<ChildPlan::Descriptor> descriptors;
+  descriptors.reserve(kStreams + options.pass.size());
   for (int i = 0; i < kStreams; ++i) {
     descriptors.push_back({streams.number(i), i});
   }

@@ -221,8 +221,9 @@ void AsyncRelaying::Watch(Way way) {
   if (limit.is_never()) return Part();
   AsyncTimer::Start(source, limit, other_is_over,
                     [self = shared_from_this(), way](bool passed) {
-                      if (passed)
+                      if (passed) {
                         self->Obey(self->rules_.HalfCloseLimitPassed(way), way);
+                      }
                       self->Part();
                     });
 }

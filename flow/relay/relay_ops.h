@@ -38,7 +38,7 @@ using StepSink = absl::AnyInvocable<void(const StepOutcome&) &&>;
 // `carrier` and the like outlive the operation, which `sink` sees to.
 class AsyncTake final : public AsyncOp {
  public:
-  AsyncTake(std::shared_ptr<AsyncCore> flow, const Limits& limits,
+  AsyncTake(const std::shared_ptr<AsyncCore>& flow, const Limits& limits,
             Carrier& carrier, StepSink sink)
       : AsyncOp(flow, Role::kRead, limits, flow->core().read_name(), 0),
         job_(carrier),

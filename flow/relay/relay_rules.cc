@@ -48,7 +48,7 @@ RelayRules::Do RelayRules::Ended(Way way, bool ok) {
   return Do::kCloseInOrder;
 }
 
-void RelayRules::SettleLate(Side& side, bool ok) {
+void RelayRules::SettleLate(Side& side, bool ok) const {
   CopyResult& result = side.result;
   if (ok) {
     // Its end may have been told to nobody: a Shutdown of a flow that was

@@ -63,7 +63,7 @@ class RelayRules {
   };
 
   // The way is over since the relay was.
-  void SettleLate(Side& side, bool ok) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SettleLate(Side& side, bool ok) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool EndOther(Way way, const absl::Status& because)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -223,6 +223,8 @@ ChildFailure Become(const ChildPlan& plan, int& pipe) {
 ABSL_ATTRIBUTE_NOINLINE pid_t Fork(const ChildPlan& plan, Report& report) {
   const pid_t pid =
       ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  // What it calls is async-signal-safe, and it never returns.
+  // NOLINTNEXTLINE(clang-analyzer-unix.Vfork)
   if (pid == 0) RunChild(plan, report);
   return pid;
 }

@@ -66,16 +66,16 @@ class StreamModel {
   // A read of at most `max` bytes. The one liberty that a transport has, how
   // many of the bytes that are there it gives, is taken as the greatest; if the
   // real one has taken fewer, Unread(the difference) follows.
-  ModelAnswer Read(int me, size_t max, ModelLimit limit);
-  void Unread(int me, size_t n) { ends_[me].queued += n; }
+  ModelAnswer Read(int index, size_t max, ModelLimit limit);
+  void Unread(int index, size_t n) { ends_[index].queued += n; }
 
   // All of `n` bytes, or (`some`) what goes in one step.
-  ModelAnswer Write(int me, size_t n, bool some, ModelLimit limit);
+  ModelAnswer Write(int index, size_t n, bool some, ModelLimit limit);
 
-  ModelAnswer Shutdown(int me, flow::ShutdownMode mode, ModelLimit limit);
-  ModelAnswer Close(int me);
-  ModelAnswer Abort(int me);
-  ModelAnswer WaitPeerEnd(int me, flow::PeerEnd at_least, ModelLimit limit);
+  ModelAnswer Shutdown(int index, flow::ShutdownMode mode, ModelLimit limit);
+  ModelAnswer Close(int index);
+  ModelAnswer Abort(int index);
+  ModelAnswer WaitPeerEnd(int index, flow::PeerEnd at_least, ModelLimit limit);
 
   // Both have been closed: nothing new can happen.
   bool over() const { return ends_[0].closed && ends_[1].closed; }
@@ -83,7 +83,7 @@ class StreamModel {
   // Which of kStates states an end is in, for counting what was reached, and
   // its name.
   static constexpr int kStates = 40;
-  int StateOf(int me) const;
+  int StateOf(int index) const;
   static std::string StateName(int state);
 
  private:
