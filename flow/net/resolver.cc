@@ -1,11 +1,9 @@
 #include "flow/net/resolver.h"
 
 #include <netdb.h>
-#include <pthread.h>
 #include <sys/un.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -19,6 +17,7 @@
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/status.h"
+#include "flow/sys/own_thread.h"
 
 namespace flow {
 namespace internal {
@@ -100,39 +99,24 @@ absl::StatusOr<Addresses> FromAnswer(Answer answer, const Address& address) {
       detail);
 }
 
-void* HelperMain(void* argument) {
-  const std::unique_ptr<std::shared_ptr<LookUp>> held(
-      static_cast<std::shared_ptr<LookUp>*>(argument));
-  LookUp& look_up = **held;
+void Help(LookUp& look_up) {
   auto answer = std::make_unique<Answer>(look_up.Run(0));
   {
     absl::MutexLock lock(&look_up.mu);
     look_up.answer = std::move(answer);
   }
   look_up.done.Notify();
-  return nullptr;
 }
 
-// Starts a detached thread that runs `look_up`. 0, or the errno. (Not
-// std::thread, whose way to say "no more threads" is an exception.)
-int StartHelper(const std::shared_ptr<LookUp>& look_up) {
-  pthread_attr_t attributes;
-  int error = pthread_attr_init(&attributes);
-  if (error != 0) return error;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  // The user's signal handlers are not to run on a thread that the user doesn't
-  // know of: the helper is born with every signal blocked (P6).
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  look_up->sys->SigMask(SIG_SETMASK, &all, &before);
-  auto held = std::make_unique<std::shared_ptr<LookUp>>(look_up);
-  pthread_t thread;
-  error = pthread_create(&thread, &attributes, HelperMain, held.get());
-  if (error == 0) static_cast<void>(held.release());  // the helper's now
-  look_up->sys->SigMask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
-  return error;
+// Starts a detached thread that runs `look_up`. False: there is none to be had.
+bool StartHelper(const std::shared_ptr<LookUp>& look_up) {
+  OwnThread helper;
+  if (!helper.StartWithoutSignals(
+          "flow resolver", [look_up] { Help(*look_up); }, look_up->sys)) {
+    return false;
+  }
+  helper.Detach();
+  return true;
 }
 
 // unix(7): a path has an end mark; an abstract name begins with a NUL, and ends
@@ -165,11 +149,13 @@ std::optional<absl::StatusOr<Addresses>> Resolution::Begin() {
     const bool is_name = numeric.error == EAI_NONAME;
     if (!is_name) return FromAnswer(std::move(numeric), address_);
   }
-  if (const int error = StartHelper(look_up_); error != 0) {
-    return MakeStatus(absl::StatusCode::kResourceExhausted,
-                      absl::StrCat("pthread_create() failed: ",
-                                   ErrnoText(error), "; ", address_.ToString()),
-                      {ErrorKind::kSystem, error, kOperation, "", "", 0});
+  if (!StartHelper(look_up_)) {
+    // pthread_create(3) says nothing else.
+    return MakeStatus(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat("pthread_create() failed: ", ErrnoText(EAGAIN), "; ",
+                     address_.ToString()),
+        {ErrorKind::kSystem, EAGAIN, kOperation, "", "", 0});
   }
   return Look();
 }

@@ -1,12 +1,9 @@
 #include "flow/relay/relay.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -47,19 +44,6 @@ absl::Status Prepare(const Flow& src, const Flow& dst, CopyMethod method,
       internal::PlanCopy(*from, *to, method);
   if (planned.ok()) plan = *planned;
   return planned.status();
-}
-
-// Starts the thread of the second direction. Signals are for the threads of the
-// user: it inherits a mask that blocks all of them.
-bool StartWithoutSignals(OwnThread& thread,
-                         absl::AnyInvocable<void() &&> body) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const bool started = thread.Start("flow relay", std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
 }
 
 class Relaying {
@@ -104,7 +88,8 @@ RelayResult Relaying::Run() {
   CopyResult& first = rules_.result(RelayRules::kAToB);
   CopyResult& back = rules_.result(RelayRules::kBToA);
   OwnThread second;
-  if (StartWithoutSignals(second, [this] { Go(RelayRules::kBToA); })) {
+  if (second.StartWithoutSignals(
+          "flow relay", [this] { Go(RelayRules::kBToA); }, sys_)) {
     Go(RelayRules::kAToB);
     second.JoinUnlessSelf();
   } else {
