@@ -8,8 +8,8 @@
 #include "flow/endpoint.h"
 #include "flow/layers/iovecs.h"
 #include "flow/status.h"
-#include "flow/sys/errno_table.h"
 #include "flow/sys/mono_time.h"
+#include "flow/turn.h"
 
 namespace flow {
 namespace internal {
@@ -28,28 +28,13 @@ int DiskOf(const Transport* sink, Syscalls* sys) {
 
 // What the sink says of its failure, as a flow on it would.
 absl::Status StatusOf(const Attempt& failed, const Transport& sink) {
-  const absl::Status words = sink.last_error();
   ErrorDetail detail;
-  detail.kind = failed.error_kind();
-  detail.error = failed.error();
   detail.operation = "write";
   detail.local = sink.local().ToString();
   detail.peer = sink.peer().ToString();
-  const absl::StatusCode code = !words.ok() ? words.code()
-                                : failed.error() != 0
-                                    ? MeaningOf(failed.error()).code
-                                    : CodeOf(failed.error_kind());
-  const std::string text =
-      !words.ok()
-          ? std::string(words.message())
-          : absl::StrCat("write() failed: ",
-                         failed.error() != 0
-                             ? ErrnoText(failed.error())
-                             : std::string(ErrorKindName(failed.error_kind())));
-  return MakeStatus(code,
-                    absl::StrCat(text, "; flow ", sink.layers(),
-                                 EndpointPair(sink.local(), sink.peer())),
-                    detail);
+  return FailureStatus(failed, std::move(detail), sink.last_error(),
+                       absl::StrCat("flow ", sink.layers(),
+                                    EndpointPair(sink.local(), sink.peer())));
 }
 
 }  // namespace
@@ -126,11 +111,13 @@ Attempt TeeCopy::SinkFailed(const Attempt& failed) {
 }
 
 void TeeCopy::Abort() {
+  aborted_.store(true);
   if (sink_ != nullptr) sink_->Abort();
 }
 
 absl::Status TeeCopy::Close() {
   if (sink_ == nullptr) return absl::OkStatus();
+  if (aborted_.load()) return sink_->Close();
   // What can be sent without waiting.
   Attempt pushed = Push();
   while (pushed.progressed()) pushed = Push();

@@ -3,7 +3,8 @@
 // TeeCopy: one direction's copy on its way to a sink. It alone knows what the
 // sink has not taken yet.
 //
-// Belongs to the direction; Abort may be called at any time before Close.
+// Belongs to the direction; Abort may be called at any time before Close. The
+// hook is not called after Abort.
 
 #ifndef FLOW_LAYERS_TEE_COPY_H_
 #define FLOW_LAYERS_TEE_COPY_H_
@@ -78,6 +79,7 @@ class TeeCopy {
   bool unflushed_ = false;
   bool dropped_ = false;
   std::atomic<bool> spoilt_{false};
+  std::atomic<bool> aborted_{false};
   absl::Status failure_;
 };
 

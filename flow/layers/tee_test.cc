@@ -253,6 +253,16 @@ TEST_F(TeeTest, AbortAbortsTheCopiesToo) {
   EXPECT_THAT(reads_.Read(kLong), IsKind(ErrorKind::kReset));
 }
 
+// Of a flow that its owner gave up, a copy that is incomplete is no news; the
+// callback may be gone.
+TEST_F(TeeTest, AbortTellsOfNoFailureOfItsCopies) {
+  Make(10);
+  ASSERT_THAT(peer_.Write("0123456789abcde"), IsOk());
+  EXPECT_THAT(flow_.Read(kShort), IsKind(ErrorKind::kDeadline));
+  ASSERT_THAT(flow_.Abort(), IsOk());
+  EXPECT_TRUE(failures_.empty());
+}
+
 // kFail: the direction fails with the sink's code and words, but not as if its
 // own peer were gone.
 TEST_F(TeeTest, AFailedSinkFailsItsDirection) {

@@ -115,17 +115,13 @@ absl::StatusOr<Listener> ListenerFromEnvironment(
   Taken& taken = TakenHere();
   absl::MutexLock lock(&taken.mu);
   std::vector<UniqueFd> fds;
-  const auto wanted = [&](const Activated& one) {
-    return one.name == name && !taken.fds.contains(one.fd);
-  };
   for (const Activated& one : *all) {
-    if (!wanted(one)) continue;
+    if (one.name != name || taken.fds.contains(one.fd)) continue;
     if (absl::Status s = Check(sys, one); !s.ok()) return s;
   }
   for (const Activated& one : *all) {
-    if (!wanted(one)) continue;
+    if (one.name != name || !taken.fds.insert(one.fd).second) continue;
     fds.emplace_back(one.fd, sys);
-    taken.fds.insert(one.fd);
   }
   if (!fds.empty()) return AdoptListeners(std::move(fds), sys);
   return MakeStatus(

@@ -49,7 +49,8 @@ struct ActivatedListener {
 // All that are left, in the order of their numbers; none if this process was
 // not started with any. INVALID_ARGUMENT: the variables make no sense, or one
 // of the descriptors is no listening stream socket. FAILED_PRECONDITION: one of
-// them is not open. On an error none is taken.
+// them is not open. On these errors none is taken; on another, of a later call
+// of the kernel (not seen to happen), those taken so far are closed.
 [[nodiscard]] absl::StatusOr<std::vector<ActivatedListener>>
 ListenersFromEnvironment(const ActivationOptions& options = {});
 

@@ -19,8 +19,6 @@ using Do = RelayRules::Do;
 using Way = RelayRules::Way;
 using CorePtr = std::shared_ptr<AsyncCore>;
 
-// As in relay.cc.
-constexpr absl::Duration kLinger = absl::Seconds(1);
 // Steps (takes and gives) before other operations of the poller have a turn.
 constexpr int kStepsInATurn = 32;
 
@@ -210,12 +208,7 @@ void AsyncRelaying::Watch(Way way) {
   StartWaitPeerEnd(
       source, PeerEnd::kGone, Limits(other_is_over),
       [self = shared_from_this(), way](const absl::StatusOr<PeerEnd>& end) {
-        Core& core = self->pumps_[way].src->core();
-        if (end.ok()) {
-          self->Obey(self->rules_.SourceGone(way, core.abort_is_visible(),
-                                             core.ToString()),
-                     way);
-        }
+        if (end.ok()) self->SourceGone(way);
         self->Part();
       });
   if (limit.is_never()) return Part();
@@ -224,6 +217,22 @@ void AsyncRelaying::Watch(Way way) {
                       if (passed) {
                         self->Obey(self->rules_.HalfCloseLimitPassed(way), way);
                       }
+                      self->Part();
+                    });
+}
+
+void AsyncRelaying::SourceGone(Way way) {
+  Pump& pump = pumps_[way];
+  Core& source = pump.src->core();
+  const bool visible = source.abort_is_visible();
+  if (!visible || !HasBytesOnTheWay(pump.dst->core())) {
+    return Obey(rules_.SourceGone(way, visible, source.ToString()), way);
+  }
+  parts_.fetch_add(1, std::memory_order_relaxed);
+  AsyncTimer::Start(pump.src, sys_->Now() + kLookAtSink,
+                    pumps_[RelayRules::Other(way)].done.token(),
+                    [self = shared_from_this(), way](bool passed) {
+                      if (passed) self->SourceGone(way);
                       self->Part();
                     });
 }

@@ -78,6 +78,7 @@ class AsyncRelaying final : public std::enable_shared_from_this<AsyncRelaying> {
   void Ended(RelayRules::Way way, bool ok);
   void Obey(RelayRules::Do what, RelayRules::Way way);
   void Watch(RelayRules::Way way);
+  void SourceGone(RelayRules::Way way);
   void Close(const std::shared_ptr<AsyncCore>& flow, bool abort);
   Limits StepLimits() const { return limits_.Within(idle_.deadline()); }
   // One thing less to wait for.

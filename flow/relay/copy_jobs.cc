@@ -1,5 +1,6 @@
 #include "flow/relay/copy_jobs.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,9 +22,6 @@ namespace {
 // How often a source is looked at whose sink takes nothing: with the try of the
 // sink and the sleep, four system calls each time (P4: at most 20 a second).
 constexpr absl::Duration kLookAtSource = absl::Milliseconds(500);
-// Where the sink's wait has no room for the source's signal (of transports in
-// memory): how often it is asked whether the source is closed (P3: 100 ms).
-constexpr absl::Duration kLookWhetherClosed = absl::Milliseconds(80);
 // As much as is moved between two looks at the limits.
 constexpr size_t kDirectChunk = 1 << 20;
 
@@ -81,55 +79,83 @@ MonoTime SourceWatch::NextLook(MonoTime now) {
 bool SourceWatch::FoundReset(MonoTime now) {
   if (next_.is_never() || now < next_) return false;
   next_ = now + kLookAtSource;
-  if (source_.EnterUnheld() != Answer::kTry) {
-    source_.Unpin();
+  // As its reader, of whom there is no other.
+  Turn turn(source_, Role::kRead, source_.read_name(), 0);
+  if (turn.Enter() != Answer::kTry) return false;
+  Syscalls* const sys = source_.sys();
+  const int fd = FdOfSource(source_.transport());
+  pollfd look = {fd, 0, 0};
+  if (sys->Poll(&look, 1, 0) <= 0 || (look.revents & POLLERR) == 0) {
     return false;
   }
-  // An error that nobody has taken yet. (Both ends having finished shows a
-  // hang-up alone, and there may be bytes to read.)
-  pollfd look = {FdOfSource(source_.transport()), 0, 0};
-  const bool reset =
-      source_.sys()->Poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
-  source_.LeaveUnheld();
-  return reset;
-}
-
-void SourceWatch::JoinClose(Wait& wait, uint64_t seq, MonoTime now) const {
-  if (wait.signal == nullptr) {
-    wait.signal = &source_.signal();
-    wait.seq = seq;
-    wait.signal_is_rare = true;
-  } else {
-    wait.until = std::min(wait.until, now + kLookWhetherClosed);
+  // [run] A peer that ended in order and then refuses what is sent to it shows
+  // the same flag, and all that it sent is there to be read. Its error is
+  // EPIPE, but ECONNRESET, as after a real reset, once we have sent our own
+  // end: then only reading tells.
+  if (source_.state().write_shut() != WriteShut::kNo) return false;
+  // Asking takes the error away from whoever else would meet it: so it is
+  // recorded here, as a read would.
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (sys->Getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    return false;
   }
+  if (error == EPIPE) possible_ = false;
+  if (error == 0 || error == EPIPE) return false;
+  turn.Record(Attempt::Failed(error));
+  return true;
 }
 
-absl::Status SourceEndStatus(const Core& source, SourceEnd end) {
-  ErrorDetail detail = source.Detail(source.read_name());
+bool HasBytesOnTheWay(Core& sink) {
+  if (sink.EnterUnheld() != Answer::kTry) {
+    sink.Unpin();
+    return false;
+  }
+  // [run] Of TCP, until the peer's kernel has it, the end included.
+  uint32_t memory[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof(memory);
+  const int fd = sink.NativeHandle();
+  const bool known =
+      fd >= 0 &&
+      sink.sys()->Getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 &&
+      size > SK_MEMINFO_WMEM_QUEUED * sizeof(memory[0]);
+  sink.LeaveUnheld();
+  return known && memory[SK_MEMINFO_WMEM_QUEUED] > 0;
+}
+
+absl::Status SourceEndStatus(Core& source, SourceEnd end) {
   if (end == SourceEnd::kClosed) {
-    return ClosedLocallyStatus(detail, source.Describe(), /*pending=*/true);
+    return ClosedLocallyStatus(source.Detail(source.read_name()),
+                               source.Describe(), /*pending=*/true);
   }
-  detail.kind = ErrorKind::kReset;
-  return MakeStatus(
-      CodeOf(ErrorKind::kReset),
-      absl::StrCat("reset by the peer while the sink took nothing; ",
-                   source.Describe()),
-      detail);
+  return source.ReadError();
+}
+
+// ------------------------------------------------------------------- SinkWait
+
+void SinkWait::Begin() {
+  join_.Begin();
+  seq_ = source_.signal().seq();
+}
+
+Wait SinkWait::For(const Wait& sink) {
+  Wait closed = Wait::For(&source_.signal(), seq_);
+  closed.signal_is_rare = true;
+  return join_.For(sink, &closed);
 }
 
 // --------------------------------------------------------------------- GiveJob
 
 Attempt GiveJob::Try(Core& core) {
   flushing_ = carrier_.held() == 0;
-  const uint64_t seq = watch_.signal_seq();  // before the look
+  wait_.Begin();
   const Attempt a =
       flushing_ ? core.transport().TryFlush() : carrier_.Give(core);
   if (!a.would_block()) return a;
   const MonoTime now = core.sys()->Now();
   source_end_ = watch_.Look(now);
   if (source_end_ != SourceEnd::kNone) return Attempt::Transferred(0);
-  Wait wait = a.wait();
-  watch_.JoinClose(wait, seq, now);
+  Wait wait = wait_.For(a.wait());
   wait.until = std::min(wait.until, watch_.NextLook(now));
   return a.progressed() ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
 }
@@ -151,6 +177,7 @@ Job::Then GiveJob::Moved(Turn& turn, size_t n) {
 // ------------------------------------------------------------------- DirectJob
 
 Attempt DirectJob::Try(Core& core) {
+  wait_.Begin();
   Turn in(source_, Role::kRead, source_.read_name(), 0);
   // Ended, closed or another's: a read will say which.
   if (in.Enter() != Answer::kTry) return Attempt::Transferred(0);
@@ -183,7 +210,7 @@ Attempt DirectJob::Move(const RawEnd& in, const RawEnd& out) {
     const int error = errno;
     if (error == EINTR) continue;
     if (error == EAGAIN && out.is_socket()) {
-      return Attempt::WouldBlock(Wait::ForFd(out.fd, POLLOUT));
+      return Attempt::WouldBlock(wait_.For(Wait::ForFd(out.fd, POLLOUT)));
     }
     if (out.is_socket() && !IsRefusal(error)) {
       return out.widest == ErrorScope::kDirection

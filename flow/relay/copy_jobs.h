@@ -19,6 +19,7 @@
 #include "flow/sys/mono_time.h"
 #include "flow/transport.h"
 #include "flow/turn.h"
+#include "flow/wait_join.h"
 
 namespace flow {
 namespace internal {
@@ -45,7 +46,7 @@ enum class SourceEnd : uint8_t {
 // Looks at the source while the sink takes nothing: nobody reads, so nobody
 // else would see it reset (from time to time) or closed (at once). Only a reset
 // for certain counts; an orderly end comes after bytes that are still to be
-// read.
+// read, also if the peer then refuses what is sent to it.
 class SourceWatch {
  public:
   explicit SourceWatch(Core& source);
@@ -55,25 +56,40 @@ class SourceWatch {
   // The instant at which to look for a reset, `now` being one at which the sink
   // is full.
   MonoTime NextLook(MonoTime now);
-  // Has the sink's `wait` end when the source is closed; `seq` is signal_seq()
-  // from before the Look.
-  void JoinClose(Wait& wait, uint64_t seq, MonoTime now) const;
-  uint64_t signal_seq() const { return source_.signal().seq(); }
+  Core& source() const { return source_; }
   void SinkMoved() { next_ = kNever; }
 
  private:
   bool FoundReset(MonoTime now);
 
   Core& source_;
-  const bool possible_;
+  bool possible_;  // that it can be seen to have been reset
   MonoTime next_ = kNever;
+};
+
+// Waits for a sink so that the close of the source ends it.
+class SinkWait {
+ public:
+  explicit SinkWait(Core& source) : source_(source), join_(source.sys()) {}
+
+  // A try begins: before the look at anything.
+  void Begin();
+  Wait For(const Wait& sink);
+
+ private:
+  Core& source_;
+  WaitJoin join_;
+  uint64_t seq_ = 0;
 };
 
 // What is in the carrier to the sink, then the flush.
 class GiveJob final : public Job {
  public:
   GiveJob(Carrier& carrier, SourceWatch& watch, Movement& movement)
-      : carrier_(carrier), watch_(watch), movement_(movement) {}
+      : carrier_(carrier),
+        watch_(watch),
+        movement_(movement),
+        wait_(watch.source()) {}
 
   Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
@@ -85,6 +101,7 @@ class GiveJob final : public Job {
   Carrier& carrier_;
   SourceWatch& watch_;
   Movement& movement_;
+  SinkWait wait_;
   SourceEnd source_end_ = SourceEnd::kNone;
   bool flushing_ = false;
 };
@@ -95,7 +112,7 @@ class DirectJob final : public Job {
  public:
   // `method`: kSendfile or kCopyFileRange.
   DirectJob(CopyMethod method, Core& source, Movement& movement)
-      : method_(method), source_(source), movement_(movement) {}
+      : method_(method), source_(source), movement_(movement), wait_(source) {}
 
   Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
@@ -112,13 +129,18 @@ class DirectJob final : public Job {
   const CopyMethod method_;
   Core& source_;
   Movement& movement_;
+  SinkWait wait_;
   size_t moved_ = 0;
   bool refused_ = false;
   bool may_have_signalled_ = false;
 };
 
+// Whether bytes which `sink` has accepted have yet to arrive: an abort would
+// destroy them. False where the kernel can't tell.
+bool HasBytesOnTheWay(Core& sink);
+
 // The status of a direction that was given up for `end`, which is not kNone.
-absl::Status SourceEndStatus(const Core& source, SourceEnd end);
+absl::Status SourceEndStatus(Core& source, SourceEnd end);
 
 }  // namespace internal
 }  // namespace flow

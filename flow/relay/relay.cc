@@ -25,13 +25,11 @@ namespace {
 
 using internal::CopyPlan;
 using internal::FlowAccess;
+using internal::kLinger;
 using internal::RelayRules;
 using internal::Woke;
 using Do = RelayRules::Do;
 using Way = RelayRules::Way;
-
-// How long a sink whose relay was ended by the policy is drained for.
-constexpr absl::Duration kLinger = absl::Seconds(1);
 
 // What can be said of two flows before a byte is moved.
 absl::Status Prepare(const Flow& src, const Flow& dst, CopyMethod method,
@@ -73,6 +71,10 @@ class Relaying {
   // Waits beside the other way for the peer of our source, which has ended, to
   // be gone: nobody else is looking at it.
   void Watch(Way way);
+  // False: the way's watch is over before all that it has moved has arrived.
+  bool AwaitArrival(Way way, const Limits& limits);
+  // Until one of `limits` ends it.
+  Woke SleepOut(const Limits& limits);
   void End(bool abort);
 
   const RelayOptions options_;
@@ -154,11 +156,31 @@ void Relaying::Watch(Way way) {
   const absl::StatusOr<PeerEnd> end =
       source.WaitPeerEnd(PeerEnd::kGone, limits);
   if (end.ok()) {
+    if (visible && !AwaitArrival(way, limits)) return;
     return Obey(rules_.SourceGone(way, visible, source.ToString()), way);
   }
   // The other way has ended, or the limit has passed, or this kind of flow
   // can't tell: then the limit is waited for alone.
   if (options_.half_close_limit == absl::InfiniteDuration()) return;
+  if (SleepOut(limits) == Woke::kDeadline) {
+    Obey(rules_.HalfCloseLimitPassed(way), way);
+  }
+}
+
+bool Relaying::AwaitArrival(Way way, const Limits& limits) {
+  internal::Core& sink = *FlowAccess::CoreOf(sides_[way].dst);
+  while (internal::HasBytesOnTheWay(sink)) {
+    const MonoTime next = sys_->Now() + internal::kLookAtSink;
+    const Woke woke = SleepOut(limits.Within(next));
+    if (woke != Woke::kDeadline) return false;
+    if (next < limits.deadline) continue;
+    Obey(rules_.HalfCloseLimitPassed(way), way);
+    return false;
+  }
+  return true;
+}
+
+Woke Relaying::SleepOut(const Limits& limits) {
   internal::Sleeper sleeper(sys_, limits, nullptr);
   sleeper.Arm();
   Woke woke = sleeper.Check();
@@ -166,7 +188,7 @@ void Relaying::Watch(Way way) {
     woke = sleeper.Sleep(Wait());
     sleeper.Arm();
   }
-  if (woke == Woke::kDeadline) Obey(rules_.HalfCloseLimitPassed(way), way);
+  return woke;
 }
 
 void Relaying::End(bool abort) {

@@ -67,6 +67,27 @@ std::vector<PairKind> AllRelays() {
           unix_kind.By(splice)};
 }
 
+std::vector<PairKind> TcpRelays() {
+  std::vector<PairKind> kinds;
+  for (const PairKind& kind : AllRelays()) {
+    if (kind.name.rfind("tcp", 0) == 0) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+std::vector<PairKind> BlockingRelays() {
+  std::vector<PairKind> kinds;
+  for (const PairKind& kind : AllRelays()) {
+    if (!kind.futures) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+void Pause(absl::Duration d) {
+  auto [silent, other] = ValueOf(flow::Pipe());
+  EXPECT_FALSE(silent.Read(d).ok());
+}
+
 std::string Pattern(size_t size, uint64_t seed) {
   // A prime, so that no loss of whole pages or buffers goes unseen.
   constexpr size_t kPeriod = 1048583;

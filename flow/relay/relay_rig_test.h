@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "flow/async_context.h"
 #include "flow/flow.h"
 #include "flow/relay/relay.h"
@@ -44,6 +45,12 @@ PairKind StdioKind();  // two pipes, as standard input and output are
 
 // Each kind of pair, relayed in each way that is fit for it.
 std::vector<PairKind> AllRelays();
+// Those of them.
+std::vector<PairKind> TcpRelays();
+std::vector<PairKind> BlockingRelays();
+
+// Until `d` has passed.
+void Pause(absl::Duration d);
 
 // Bytes that differ at each position, so that one that is lost, doubled or
 // foreign is seen.

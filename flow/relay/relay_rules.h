@@ -16,11 +16,18 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "flow/relay/relay_options.h"
 #include "flow/relay/relay_result.h"
 
 namespace flow {
 namespace internal {
+
+// How long a sink whose relay was ended by the policy is drained for.
+inline constexpr absl::Duration kLinger = absl::Seconds(1);
+// How often a sink that is to be aborted is asked whether what it was sent in
+// order has arrived: two system calls each time (P4: at most 20 a second).
+inline constexpr absl::Duration kLookAtSink = absl::Milliseconds(200);
 
 class RelayRules {
  public:
@@ -48,7 +55,8 @@ class RelayRules {
   // `way` is over: `ok`, in order, or as its result says.
   Do Ended(Way way, bool ok) ABSL_LOCKS_EXCLUDED(mu_);
   // Of the watch of `way`: `source`, its source, is gone; `visible`: its abort
-  // would have been seen as one.
+  // would have been seen as one. What this way has moved, all of it, with its
+  // end, must have arrived: what comes of this may be an abort.
   Do SourceGone(Way way, bool visible, absl::string_view source)
       ABSL_LOCKS_EXCLUDED(mu_);
   Do HalfCloseLimitPassed(Way way) ABSL_LOCKS_EXCLUDED(mu_);

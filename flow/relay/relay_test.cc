@@ -1,35 +1,22 @@
 #include "flow/relay/relay.h"
 
 #include <dirent.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/base/config.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "flow/cancel.h"
-#include "flow/fd/fd.h"
 #include "flow/flow.h"
-#include "flow/layers/tee.h"
 #include "flow/relay/relay_rig_test.h"
-#include "flow/stats.h"
 #include "flow/status.h"
 #include "flow/sys/mono_time.h"
-#include "flow/sys/syscalls.h"
-#include "flow/sys/unique_fd.h"
 #include "flow/testing/matchers.h"
-#include "flow/testing/memory_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -67,28 +54,16 @@ INSTANTIATE_TEST_SUITE_P(Over, RelayTest,
                          testing::ValuesIn(flow_testing::AllRelays()),
                          [](const auto& kind) { return kind.param.name; });
 
-std::vector<PairKind> Those(bool (*fit)(const PairKind&)) {
-  std::vector<PairKind> kinds;
-  for (const PairKind& kind : flow_testing::AllRelays()) {
-    if (fit(kind)) kinds.push_back(kind);
-  }
-  return kinds;
-}
-
 // Of the others, none can tell a reset from an orderly end without reading.
 class TcpRelayTest : public RelayTest {};
 INSTANTIATE_TEST_SUITE_P(Over, TcpRelayTest,
-                         testing::ValuesIn(Those([](const PairKind& kind) {
-                           return kind.name.rfind("tcp", 0) == 0;
-                         })),
+                         testing::ValuesIn(flow_testing::TcpRelays()),
                          [](const auto& kind) { return kind.param.name; });
 
 // The other form owns the flows.
 class BlockingRelayTest : public RelayTest {};
 INSTANTIATE_TEST_SUITE_P(Over, BlockingRelayTest,
-                         testing::ValuesIn(Those([](const PairKind& kind) {
-                           return !kind.futures;
-                         })),
+                         testing::ValuesIn(flow_testing::BlockingRelays()),
                          [](const auto& kind) { return kind.param.name; });
 
 // P10, case 89.
@@ -143,61 +118,6 @@ TEST_P(RelayTest, UploadCompletesThoughTheClientNeverReads) {
   clog.join();
 }
 
-// How often the kernel was asked to wait, or to look.
-class PollCounter : public Syscalls {
- public:
-  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
-    ++polls;
-    return Syscalls::Poll(fds, count, timeout_ms);
-  }
-  std::atomic<int> polls{0};
-};
-
-// P4, case C.17: the source has hung up, which its poll shows for ever, while
-// the sink takes nothing: no spin. And then all of it arrives.
-TEST(RelayPollTest, ASourceThatHungUpBesideAStalledSinkIsNoSpin) {
-  PollCounter kernel;
-  FdOptions options;
-  options.sys = &kernel;
-  absl::StatusOr<std::pair<Flow, Flow>> in = Pipe(options);
-  absl::StatusOr<std::pair<Flow, Flow>> out = SocketPair(options);
-  ASSERT_THAT(in, IsOk());
-  ASSERT_THAT(out, IsOk());
-  // What fits in is not known: until not even a byte does.
-  size_t clog = 0;
-  for (const size_t size : {size_t{65536}, size_t{1}}) {
-    const std::string bytes(size, 'c');
-    for (;;) {
-      const ssize_t n = send(out->first.native_handle(), bytes.data(),
-                             bytes.size(), MSG_DONTWAIT);
-      if (n < 0) break;
-      clog += static_cast<size_t>(n);
-    }
-  }
-  ASSERT_THAT(in->second.Write("late"), IsOk());
-  ASSERT_THAT(in->second.Close(), IsOk());
-  CopyResult result;
-  std::thread copy([&] {
-    result = Copy(in->first, out->first);
-    EXPECT_THAT(out->first.Shutdown(ShutdownMode::kWrite), IsOk());
-  });
-  while (out->first.GetStats().writing != Activity::kFd) {
-    std::this_thread::yield();
-  }
-  const int before = kernel.polls;
-  // The stall: nothing ever comes out of this pipe.
-  absl::StatusOr<std::pair<Flow, Flow>> silent = Pipe();
-  ASSERT_THAT(silent, IsOk());
-  EXPECT_THAT(silent->first.Read(absl::Seconds(1)),
-              IsKind(ErrorKind::kDeadline));
-  EXPECT_LE(kernel.polls - before, 20);
-  const std::string got = ReadToEof(out->second);
-  copy.join();
-  EXPECT_EQ(got.size(), clog + 4);
-  EXPECT_EQ(got.substr(clog), "late");
-  EXPECT_THAT(result.status(), IsOk());
-}
-
 // P10, case 92 (S5): over TCP a reset stays a reset.
 TEST_P(RelayTest, AbortOfTheClientReachesTheServerAndTheResult) {
   RelayRig rig(GetParam());
@@ -220,81 +140,6 @@ TEST_P(RelayTest, AbortOfTheClientReachesTheServerAndTheResult) {
   EXPECT_LT(absl::Now() - begin, kSeenWithin);
 }
 
-// Until the relay's sink takes nothing more: the server reads once only.
-void FillTheWay(RelayRig& rig) {
-  CancelSource full;
-  std::thread clog([&] {
-    const std::string bytes = Pattern(4 * kMebibyte);
-    absl::Status written;
-    while (written.ok()) written = rig.client.Write(bytes, full.token());
-    EXPECT_THAT(written, StatusIs(absl::StatusCode::kCancelled));
-  });
-  EXPECT_THAT(rig.server.Read(), IsOk());
-  // The buffers are full once nothing has moved for a while.
-  for (uint64_t before = 0;;) {
-    absl::StatusOr<std::pair<Flow, Flow>> silent = Pipe();
-    ASSERT_THAT(silent, IsOk());
-    EXPECT_THAT(silent->first.Read(absl::Milliseconds(50)),
-                IsKind(ErrorKind::kDeadline));
-    const uint64_t now = rig.client.GetStats().bytes_written;
-    if (now == before) break;
-    before = now;
-  }
-  full.Cancel();
-  clog.join();
-}
-
-// Nobody reads the client while the server takes nothing; that it was reset is
-// seen all the same, by the result and by the server.
-void ExpectResetBehindAStalledSinkIsSeen(const PairKind& kind) {
-  RelayRig rig(kind);
-  ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
-  const absl::Time begin = absl::Now();
-  rig.client.Abort().IgnoreError();
-  const RelayResult result = rig.Join();
-  EXPECT_LT(absl::Now() - begin, kSeenWithin);
-  EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSource);
-  EXPECT_THAT(result.status(), AllOf(IsKind(ErrorKind::kReset),
-                                     HasBytesDone(result.a_to_b.bytes)));
-  for (;;) {
-    const auto got = rig.server.Read();
-    if (got.ok() && !got->is_eof()) continue;
-    EXPECT_THAT(got, IsKind(ErrorKind::kReset));
-    break;
-  }
-}
-
-// P10, case 92.
-TEST_P(TcpRelayTest, ResetBehindAStalledSinkEndsBothInTime) {
-  ExpectResetBehindAStalledSinkIsSeen(GetParam());
-}
-
-// Records what it reads to a file that has no name.
-Flow Recorded(Flow below) {
-  std::string path = testing::TempDir() + "/relay_record.XXXXXX";
-  UniqueFd fd(mkstemp(path.data()));
-  unlink(path.c_str());
-  TeeOptions options;
-  absl::StatusOr<Flow> file = Adopt(std::move(fd));
-  EXPECT_THAT(file, IsOk());
-  if (file.ok()) options.read_to = *std::move(file);
-  absl::StatusOr<Flow> tee = Tee(std::move(below), std::move(options));
-  EXPECT_THAT(tee, IsOk());
-  return tee.ok() ? *std::move(tee) : Flow();
-}
-
-// P10, case 92: the file is not looked at in place of the connection.
-TEST(RelayTeeTest, ResetBehindAStalledSinkIsSeenThroughARecorder) {
-  PairKind kind = flow_testing::TcpKind();
-  const auto plain = kind.make;
-  kind.make = [plain] {
-    std::pair<Flow, Flow> pair = plain();
-    return std::make_pair(Recorded(std::move(pair.first)),
-                          Recorded(std::move(pair.second)));
-  };
-  ExpectResetBehindAStalledSinkIsSeen(kind);
-}
-
 // P1, P3: an urgent byte is not part of the stream, and what follows it is.
 TEST_P(TcpRelayTest, BytesAfterAnUrgentOneArrive) {
   RelayOptions options;
@@ -313,27 +158,6 @@ TEST_P(TcpRelayTest, BytesAfterAnUrgentOneArrive) {
   EXPECT_EQ(got.size(), 2 * bulk.size());
   EXPECT_TRUE(got == bulk + bulk);
   EXPECT_THAT(rig.server.Shutdown(ShutdownMode::kWrite), IsOk());
-  EXPECT_THAT(rig.Join().status(), IsOk());
-}
-
-// P2: an orderly end is no reset, though the kernel has nothing more to do with
-// the connection. What was sent before it is not given up.
-TEST_P(RelayTest, BytesBeforeAnOrderlyEndOutliveAStalledSink) {
-  RelayRig rig(GetParam());
-  ASSERT_THAT(rig.server.Shutdown(ShutdownMode::kWrite), IsOk());
-  ASSERT_THAT(rig.client.Read(), IsEof());
-  const std::string upload = Pattern(12 * kMebibyte);
-  std::thread uploader([&] {
-    EXPECT_THAT(rig.client.Write(upload), IsOk());
-    EXPECT_THAT(rig.client.Close(), IsOk());
-  });
-  // The stall: more than two looks at the source.
-  absl::StatusOr<std::pair<Flow, Flow>> silent = Pipe();
-  ASSERT_THAT(silent, IsOk());
-  EXPECT_THAT(silent->first.Read(absl::Milliseconds(1100)),
-              IsKind(ErrorKind::kDeadline));
-  EXPECT_TRUE(ReadToEof(rig.server) == upload);
-  uploader.join();
   EXPECT_THAT(rig.Join().status(), IsOk());
 }
 
@@ -427,21 +251,6 @@ TEST_P(BlockingRelayTest, CloseOfAnEndFromOutsideEndsIt) {
   ASSERT_THAT(rig.server.Read(), IsData("x"));
   rig.a().Close().IgnoreError();
   EXPECT_THAT(rig.Join().a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
-}
-
-// P3: also while nobody reads that end, since the sink takes nothing.
-TEST_P(BlockingRelayTest, CloseOfASourceBehindAStalledSinkEndsIt) {
-  for (const bool abort : {false, true}) {
-    RelayRig rig(GetParam());
-    ASSERT_NO_FATAL_FAILURE(FillTheWay(rig));
-    const absl::Time begin = absl::Now();
-    (abort ? rig.a().Abort() : rig.a().Close()).IgnoreError();
-    const RelayResult result = rig.Join();
-    // 100 ms, and what a busy machine adds.
-    EXPECT_LT(absl::Now() - begin, absl::Milliseconds(400));
-    EXPECT_EQ(result.a_to_b.failed_side(), CopySide::kSource);
-    EXPECT_THAT(result.a_to_b.status(), IsKind(ErrorKind::kClosedLocally));
-  }
 }
 
 // P10: four relays in a row, by each method, 100 times. (With TLS among them:

@@ -20,8 +20,8 @@
 #include "flow/endpoint.h"
 #include "flow/sys/syscalls.h"
 #include "flow/tls/engine.h"
-#include "flow/tls/waits.h"
 #include "flow/transport.h"
+#include "flow/wait_join.h"
 
 namespace flow {
 namespace internal {

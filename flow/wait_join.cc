@@ -1,4 +1,4 @@
-#include "flow/tls/waits.h"
+#include "flow/wait_join.h"
 
 #include <algorithm>
 

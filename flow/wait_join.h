@@ -1,14 +1,13 @@
-// File: waits.h (internal)
+// File: wait_join.h (internal)
 //
-// WaitJoin: one direction's way to wait, with a single Wait, for what the flow
-// below waits for and for the other direction. It alone knows how Waits are
-// joined.
+// WaitJoin: a way to wait for two things with a single Wait: a direction of TLS
+// for the flow below and for the other direction, a relay for its sink and for
+// the end of its source. It alone knows how Waits are joined.
 //
-// Not thread-safe but for Notify(): the rest is called under the transport's
-// mutex.
+// Not thread-safe but for Notify(): the rest is one thread's at a time.
 
-#ifndef FLOW_TLS_WAITS_H_
-#define FLOW_TLS_WAITS_H_
+#ifndef FLOW_WAIT_JOIN_H_
+#define FLOW_WAIT_JOIN_H_
 
 #include <cstdint>
 
@@ -69,4 +68,4 @@ class WaitJoin {
 }  // namespace internal
 }  // namespace flow
 
-#endif  // FLOW_TLS_WAITS_H_
+#endif  // FLOW_WAIT_JOIN_H_
