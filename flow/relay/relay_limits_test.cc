@@ -224,6 +224,30 @@ TEST(RelayLimitsTest, NoFlowIsTold) {
   EXPECT_EQ(Copy(none, a).failed_side(), CopySide::kSource);
 }
 
+class NoThreads : public Syscalls {
+ public:
+  int StartThread(pthread_t*, void* (*)(void*), void*) override {
+    return EAGAIN;
+  }
+};
+
+// P11's rule: a shortage is an error, and no byte is lost by it.
+TEST(RelayLimitsTest, ShortageOfThreadsIsAnErrorAndTouchesNothing) {
+  NoThreads kernel;
+  auto [t_client, t_a] = flow_testing::MemoryTransportPair();
+  auto [t_b, t_server] = flow_testing::MemoryTransportPair();
+  Flow client(std::move(t_client));
+  Flow a(std::move(t_a), &kernel);
+  Flow b(std::move(t_b), &kernel);
+  ASSERT_THAT(client.Write("x"), IsOk());
+  const RelayResult result = Relay(a, b);
+  EXPECT_THAT(result.status(),
+              AllOf(StatusIs(absl::StatusCode::kResourceExhausted,
+                             HasSubstr("no thread")),
+                    IsKind(ErrorKind::kSystem)));
+  EXPECT_THAT(a.Read(), IsData("x"));
+}
+
 // The idle limit counts both directions as one.
 TEST(RelayLimitsTest, IdleLimitIsMovedByEitherDirection) {
   SimSyscalls sim;
