@@ -45,7 +45,9 @@
 // handler of the same server it only begins: it can't wait for itself.
 //
 // Threads: one accepts, one keeps limits if there are any, the rest serve; all
-// signals are blocked in them, so that the user's threads get them. In a forked
+// signals are blocked in them, so that the user's threads get them. A thread or
+// a program that a handler starts has them blocked, too, unless it unblocks
+// them (flow::Spawn does, for its children). In a forked
 // child a Server may only be destroyed, which closes its listener; connections
 // that were being served stay open there until exec or exit.
 //

@@ -24,8 +24,9 @@
 // |                             | clean end                                   |
 // | after its Eof, its peer is  | the other direction ends: there is nobody   |
 // | gone for certain            | left to take its bytes. Both are aborted,   |
-// | (WaitPeerEnd)               | or, where a peer that is gone may still have|
-// |                             | ended in order (unix sockets, pipes), closed|
+// | (WaitPeerEnd)               | once what it sent has arrived, or, where a  |
+// |                             | peer that is gone may still have ended in   |
+// |                             | order (unix sockets, pipes), closed         |
 //
 // ENOTCONN and its like, which the kernel says to a Shutdown when both sides
 // have ended, are no errors. What the end of one direction means for the other
@@ -40,8 +41,10 @@
 // - cancel: ends it within 100 ms.
 //
 // A source that is reset while the sink takes nothing is noticed within 0.6 s,
-// over TCP (also below TLS and other layers that name its descriptor). Bytes
-// that a peer sent before it ended in order are never given up.
+// over TCP (also below TLS and other layers that name its descriptor). That a
+// peer which has ended in order is gone, or refuses what comes back, is no reset:
+// what it sent goes on to the sink. (Until the other direction meets the refusal:
+// that is its error.)
 //
 // Guarantees:
 // - Each direction's bytes arrive exactly and in order; the counts are exact
