@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "flow/state.h"
 #include "flow/status.h"
+#include "flow/sys/errno_table.h"
 #include "flow/sys/syscalls.h"
 
 namespace flow {
@@ -100,8 +101,11 @@ bool SourceWatch::FoundReset(MonoTime now) {
   if (sys->Getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
     return false;
   }
-  if (error == EPIPE) possible_ = false;
-  if (error == 0 || error == EPIPE) return false;
+  if (error == 0) return false;
+  if (MeaningOf(error).kind == ErrorKind::kClosedByPeer) {
+    possible_ = false;  // EPIPE
+    return false;
+  }
   turn.Record(Attempt::Failed(error));
   return true;
 }

@@ -42,9 +42,9 @@
 //
 // A source that is reset while the sink takes nothing is noticed within 0.6 s,
 // over TCP (also below TLS and other layers that name its descriptor). That a
-// peer which has ended in order is gone, or refuses what comes back, is no reset:
-// what it sent goes on to the sink. (Until the other direction meets the refusal:
-// that is its error.)
+// peer which has ended in order is gone, or refuses what comes back, is no
+// reset: what it sent goes on to the sink. (Until the other direction meets the
+// refusal: that is its error.)
 //
 // Guarantees:
 // - Each direction's bytes arrive exactly and in order; the counts are exact
