@@ -1,8 +1,6 @@
 // Any stream, in any pieces, read by any calls: a libFuzzer target.
 //
-//   tools/bazelw build --config=fuzz //flow/buffered:reader_fuzz
-//   bazel-bin/flow/buffered/reader_fuzz -max_total_time=60 NEW_FOLDER
-//   flow/buffered/fuzz_corpus
+//   tools/fuzz --seconds=60 reader_fuzz
 //
 // An input is: the read-ahead, the size of the pieces, the number of calls, a
 // byte for each call, and the stream. What each call gives is compared with

@@ -19,6 +19,7 @@
 
 #include "absl/types/span.h"
 #include "flow/fd/fd_kind.h"
+#include "flow/pieces.h"
 #include "flow/sys/errno_table.h"
 #include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
@@ -27,9 +28,8 @@
 namespace flow {
 namespace internal {
 
-// What one call can carry: more iovecs are EINVAL (IOV_MAX), more bytes are cut
-// by the kernel, at a page (read(2), NOTES).
-inline constexpr size_t kMaxIovecs = 1024;
+// What one call can carry beside kMaxIovecs: more bytes are cut by the kernel,
+// at a page (read(2), NOTES).
 inline constexpr size_t kMaxBytes = 0x7ffff000;
 
 // The longest beginning of `pieces` that one call can carry, without copying:

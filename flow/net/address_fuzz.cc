@@ -1,8 +1,6 @@
 // Texts that may be addresses, whatever they are: a libFuzzer target.
 //
-//   tools/bazelw build --config=fuzz //flow/net:address_fuzz
-//   bazel-bin/flow/net/address_fuzz -max_total_time=60 NEW_FOLDER
-//   flow/net/address_corpus
+//   tools/fuzz --seconds=60 address_fuzz
 //
 // A text is refused with a message that can be shown, or it is an address whose
 // canonical form is printable, reads back as an equal address, and is its own

@@ -1,8 +1,6 @@
 // Bytes from the peer, whatever they are: a libFuzzer target.
 //
-//   tools/bazelw build --config=fuzz //flow/tls:tls_fuzz
-//   bazel-bin/flow/tls/tls_fuzz -max_total_time=60 NEW_FOLDER
-//   flow/tls/fuzz_corpus
+//   tools/fuzz --seconds=60 tls_fuzz
 //
 // The first byte of an input says to whom the rest is sent: a client or a
 // server at the begin of its handshake, or a client whose handshake is done.
