@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <future>
 #include <memory>
@@ -334,6 +335,33 @@ TEST(AsyncCallbacks, AChainDoesNotKeepOthersWaiting) {
   EXPECT_THAT(read.get(), IsData("me too"));
   served = true;
   over.get_future().get();
+}
+
+// "Bounded work per turn": nor can one write that never has to wait.
+TEST(AsyncCallbacks, AWriteThatNeverWaitsDoesNotKeepOthersWaiting) {
+  AsyncContext context;
+  auto hooks = std::make_shared<Hooks>();
+  std::atomic<bool> served{false};
+  hooks->write = [&served](absl::Span<const iovec> from) {
+    size_t all = 0;
+    for (const iovec& piece : from) all += piece.iov_len;
+    return Attempt::Transferred(served ? all : 1);
+  };
+  absl::Cord much(std::string(4096, 'x'));
+  while (much.size() < (size_t{1} << 30)) much.Append(absl::Cord(much));
+  AsyncFlow busy = On(context, FlowOn(hooks));
+  auto [a, b] = MemoryOn(context);
+  auto read = b.Read();
+  auto write = busy.Write(much);
+  ASSERT_TRUE(Eventually([&] { return hooks->writes > 10; }));
+  auto greeting = a.Write(std::string("me too"));
+  ASSERT_TRUE(Eventually([&] {
+    return read.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }));
+  EXPECT_THAT(read.get(), IsData("me too"));
+  served = true;
+  EXPECT_THAT(write.get(), IsOk());
+  EXPECT_THAT(greeting.get(), IsOk());
 }
 
 // ------------------------------------------------------------ From and Release

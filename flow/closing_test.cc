@@ -13,10 +13,12 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "flow/driver_test.h"
 #include "flow/flow.h"
 #include "flow/testing/matchers.h"
+#include "flow/testing/sim_syscalls.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -320,6 +322,28 @@ TEST(ClosingTest, AFlowTellsTheFactsOfItsTransport) {
   EXPECT_THAT(os.str(), HasSubstr("flow a -> b, open"));
   EXPECT_THAT(os.str(), HasSubstr("0 B in 0 reads, 0 B out in 0 writes"));
   EXPECT_THAT(os.str(), HasSubstr("reading: idle, writing: idle"));
+}
+
+// P3: Close waits at most 100 ms for who is inside, who then closes.
+TEST(ClosingTest, CloseWaitsATenthOfASecondForATryAndLeavesTheRestToIt) {
+  SimSyscalls sim;
+  sim.AutoAdvance(1);
+  auto hooks = std::make_shared<Hooks>();
+  absl::Notification inside, out;
+  hooks->write = [&](Iovecs) {
+    inside.Notify();
+    out.WaitForNotification();
+    return Attempt::Transferred(1);
+  };
+  Flow f = FlowOn(hooks, &sim);
+  Background writer([&f] { return f.Write("a"); });
+  inside.WaitForNotification();
+  EXPECT_THAT(f.Close(), IsOk());
+  EXPECT_EQ(sim.elapsed(), absl::Milliseconds(100));
+  EXPECT_EQ(hooks->closes, 0) << "somebody is inside";
+  out.Notify();
+  writer.Get().IgnoreError();
+  EXPECT_EQ(hooks->closes, 1);
 }
 
 TEST(ClosingTest, StatsSayWhatTheFlowDoes) {

@@ -348,7 +348,9 @@ TEST(SleeperTest, CancelledIsSaidBeforeTheDeadline) {
   limits.cancel = source.token();
   Sleeper sleeper(&kernel, limits, nullptr);
   EXPECT_EQ(sleeper.Check(), Woke::kDeadline);
+  EXPECT_EQ(sleeper.PassedLimit(), Woke::kDeadline);
   source.Cancel();
+  EXPECT_EQ(sleeper.PassedLimit(), Woke::kCancelled);
   EXPECT_EQ(sleeper.Check(), Woke::kCancelled);
   EXPECT_EQ(sleeper.Sleep(kOnFd), Woke::kCancelled);
 }

@@ -264,6 +264,28 @@ TEST(EndingsTest, CloseReportsTheErrorOfClose2AndDoesNotTryAgain) {  // P5
   EXPECT_FALSE(IsOpen(fd));
 }
 
+// close(2): the fd is gone whatever the answer.
+TEST(EndingsTest, AnInterruptedCloseIsNoFailureAndNotTriedAgain) {  // P5, P7
+  class Interrupted : public flow::Syscalls {
+   public:
+    int Close(int fd) override {
+      ++closes;
+      Syscalls::Close(fd);
+      errno = EINTR;
+      return -1;
+    }
+    int closes = 0;
+  };
+  Interrupted sys;
+  flow::FdOptions options;
+  options.sys = &sys;
+  RawPair pair = RawSocketPair();
+  absl::StatusOr<Flow> f = Adopt(UniqueFd(pair.first.release(), &sys), options);
+  ASSERT_THAT(f, IsOk());
+  EXPECT_THAT(f->Close(), IsOk());
+  EXPECT_EQ(sys.closes, 1);
+}
+
 TEST(EndingsTest, ForkedChildDestroysItsCopyWithoutEndingTheStream) {
   RawPair pair = RawSocketPair();
   absl::StatusOr<Flow> f = Adopt(std::move(pair.first));

@@ -55,6 +55,7 @@ struct Deeds {
   int closed = 0;
   int aborted = 0;
   int shut = 0;
+  int read_shut = 0;
   int destroyed = 0;
 };
 
@@ -71,7 +72,7 @@ class Spy final : public Transport {
     return Attempt::Failed(ErrorKind::kOther, ErrorScope::kDirection);
   }
   Attempt TryShutdown(ShutdownMode half) override {
-    if (half == ShutdownMode::kWrite) ++deeds_->shut;
+    ++(half == ShutdownMode::kWrite ? deeds_->shut : deeds_->read_shut);
     return Attempt::Transferred(0);
   }
   void Abort() override { ++deeds_->aborted; }
@@ -153,6 +154,14 @@ TEST_P(LayersTest, AHalfClosePassesThrough) {
   ASSERT_THAT(peer_.Write("answer"), IsOk());
   ASSERT_THAT(peer_.Shutdown(ShutdownMode::kWrite), IsOk());
   EXPECT_THAT(flow_.Read(kLong), IsData("answer"));
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
+}
+
+// The read half below stays open, so that what comes can be drained.
+TEST_P(LayersTest, ShuttingTheReadSideLeavesTheOneBelowOpen) {
+  flow_ = On(Flow(std::make_unique<Spy>(&deeds_)));
+  ASSERT_THAT(flow_.Shutdown(ShutdownMode::kRead), IsOk());
+  EXPECT_EQ(deeds_.read_shut, 0);
   EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 

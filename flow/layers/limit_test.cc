@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "flow/flow.h"
 #include "flow/status.h"
 #include "flow/testing/matchers.h"
@@ -64,6 +65,18 @@ TEST_F(LimitTest, ReadsEndAfterTheFirstBytes) {
   ASSERT_THAT(peer_.Write("hello world"), IsOk());
   EXPECT_THAT(flow_.Read(kLong), IsData("hello"));
   EXPECT_THAT(flow_.Read(kLong), IsEof());
+  EXPECT_THAT(flow_.Read(kLong), IsEof());
+}
+
+// The limit, and not one more, also where one more would just fit.
+TEST_F(LimitTest, ABufferOfOneByteMoreIsNotFilled) {
+  LimitReads(5, BeyondLimit::kEnd);
+  ASSERT_THAT(peer_.Write("hello world"), IsOk());
+  char into[6];
+  const auto got = flow_.ReadInto(absl::MakeSpan(into), kLong);
+  ASSERT_THAT(got, IsOk());
+  ASSERT_TRUE(got->has_data());
+  EXPECT_EQ(got->data(), 5u);
   EXPECT_THAT(flow_.Read(kLong), IsEof());
 }
 
