@@ -264,12 +264,38 @@ TEST(EndingsTest, CloseReportsTheErrorOfClose2AndDoesNotTryAgain) {  // P5
   EXPECT_FALSE(IsOpen(fd));
 }
 
+// DESIGN, "Scope of an error": on a flow made of two fds an error is the half's
+// that met it, also one that ends both halves of a socket.
+TEST(EndingsTest, AResetOfOneOfTwoFdsLeavesTheOther) {  // P1
+  class Resetting : public flow::Syscalls {
+   public:
+    ssize_t Send(int, const void*, size_t, int) override {
+      errno = ECONNRESET;
+      return -1;
+    }
+  };
+  Resetting sys;
+  flow::FdOptions options;
+  options.sys = &sys;
+  RawPair in = RawSocketPair();
+  RawPair out = RawSocketPair();
+  absl::StatusOr<Flow> f =
+      Adopt(std::move(in.first), std::move(out.first), options);
+  ASSERT_THAT(f, IsOk());
+  EXPECT_THAT(f->Write("x"), IsKind(ErrorKind::kReset));
+  ASSERT_EQ(write(in.second.get(), "still", 5), 5);
+  EXPECT_THAT(f->Read(), IsData("still"));
+  in.second.reset();
+  EXPECT_THAT(f->Read(), IsEof());
+}
+
 // close(2): the fd is gone whatever the answer.
 TEST(EndingsTest, AnInterruptedCloseIsNoFailureAndNotTriedAgain) {  // P5, P7
   class Interrupted : public flow::Syscalls {
    public:
     int Close(int fd) override {
       ++closes;
+      // check:allow(eintr-close) this is the kernel that says it
       Syscalls::Close(fd);
       errno = EINTR;
       return -1;
