@@ -340,6 +340,7 @@ void AsyncOp::Finish(bool done) {
   if (woke_ != Woke::kRetry && turn_.cut_in_the_middle()) {
     flow_->core().Seal(SealedStatus(turn_));
   }
+  job().LetGo();
   turn_.Leave();
   Poller& poller = flow_->poller();
   {

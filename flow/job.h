@@ -39,6 +39,10 @@ class Job {
   virtual ~Job() = default;
   virtual Attempt Try(Core& core) = 0;
   virtual Then Moved(Turn& turn, size_t n) = 0;
+  // No try follows, and the flow is about to be left: lets go of what belongs
+  // to its transport, which may be gone afterwards. (A job that lives within
+  // its call is destroyed before that, and is not told.)
+  virtual void LetGo() {}
 };
 
 // Into the caller's memory.

@@ -74,6 +74,9 @@ class SinkWait {
 
   // A try begins: before the look at anything.
   void Begin();
+  // The wait is over; before the sink is left, whose signal may be its
+  // transport's.
+  void LetGo() { join_.Begin(); }
   Wait For(const Wait& sink);
 
  private:
@@ -93,6 +96,7 @@ class GiveJob final : public Job {
 
   Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
+  void LetGo() override { wait_.LetGo(); }
 
   // It was given up for this.
   SourceEnd source_end() const { return source_end_; }
