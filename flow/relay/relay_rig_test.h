@@ -5,6 +5,9 @@
 #ifndef FLOW_RELAY_RELAY_RIG_TEST_H_
 #define FLOW_RELAY_RELAY_RIG_TEST_H_
 
+#include <poll.h>
+
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -21,6 +24,7 @@
 #include "flow/async_context.h"
 #include "flow/flow.h"
 #include "flow/relay/relay.h"
+#include "flow/sys/syscalls.h"
 
 namespace flow_testing {
 
@@ -61,6 +65,16 @@ std::string ReadToEof(flow::Flow& f);
 
 // Writes `bytes`, then the end; returns the first failure.
 absl::Status WriteAndEnd(flow::Flow& f, absl::string_view bytes);
+
+// How often the kernel was asked to wait, or to look.
+class PollCounter : public flow::Syscalls {
+ public:
+  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
+    ++polls;
+    return flow::Syscalls::Poll(fds, count, timeout_ms);
+  }
+  std::atomic<int> polls{0};
+};
 
 class RelayRig {
  public:

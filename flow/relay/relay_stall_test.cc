@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -24,7 +23,6 @@
 #include "flow/relay/relay_rig_test.h"
 #include "flow/stats.h"
 #include "flow/status.h"
-#include "flow/sys/syscalls.h"
 #include "flow/sys/unique_fd.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -40,6 +38,7 @@ using ::flow_testing::IsOk;
 using ::flow_testing::PairKind;
 using ::flow_testing::Pattern;
 using ::flow_testing::Pause;
+using ::flow_testing::PollCounter;
 using ::flow_testing::ReadToEof;
 using ::flow_testing::RelayRig;
 using ::flow_testing::StatusIs;
@@ -142,16 +141,6 @@ TEST(RelayTeeTest, ResetBehindAStalledSinkIsSeenThroughARecorder) {
   };
   ExpectResetBehindAStalledSinkIsSeen(kind);
 }
-
-// How often the kernel was asked to wait, or to look.
-class PollCounter : public Syscalls {
- public:
-  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
-    ++polls;
-    return Syscalls::Poll(fds, count, timeout_ms);
-  }
-  std::atomic<int> polls{0};
-};
 
 // P4, case C.17: the source has hung up, which its poll shows for ever, while
 // the sink takes nothing: no spin. And then all of it arrives.

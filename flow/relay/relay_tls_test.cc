@@ -1,10 +1,8 @@
 // Relays between TLS connections: what a layer that waits and ends in its own
 // ways must not change.
 
-#include <poll.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,7 +17,6 @@
 #include "flow/relay/relay.h"
 #include "flow/relay/relay_rig_test.h"
 #include "flow/status.h"
-#include "flow/sys/syscalls.h"
 #include "flow/testing/matchers.h"
 #include "flow/tls/tls_test_support.h"
 #include "gmock/gmock.h"
@@ -33,6 +30,7 @@ using ::flow_testing::IsOk;
 using ::flow_testing::PairKind;
 using ::flow_testing::Pattern;
 using ::flow_testing::Pause;
+using ::flow_testing::PollCounter;
 using ::flow_testing::ReadToEof;
 using ::flow_testing::RelayRig;
 using ::flow_testing::WriteAndEnd;
@@ -110,16 +108,6 @@ TEST_P(RelayTlsTest, TokenEndsAStalledRelayInTime) {
   EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
   clog.join();
 }
-
-// How often the kernel was asked to wait, or to look.
-class PollCounter : public Syscalls {
- public:
-  int Poll(pollfd* fds, nfds_t count, int timeout_ms) override {
-    ++polls;
-    return Syscalls::Poll(fds, count, timeout_ms);
-  }
-  std::atomic<int> polls{0};
-};
 
 // P3, P4: the close of its source ends a relay whose sink takes nothing, at
 // once and without asking for it again and again.
