@@ -340,7 +340,9 @@ void AsyncOp::Finish(bool done) {
   if (woke_ != Woke::kRetry && turn_.cut_in_the_middle()) {
     flow_->core().Seal(SealedStatus(turn_));
   }
-  job().LetGo();
+  // One that never had its turn holds nothing; its job may look at the flow
+  // only in its turn (AsyncRead's at the hint of the read before).
+  if (entered_) job().LetGo();
   turn_.Leave();
   Poller& poller = flow_->poller();
   {
