@@ -26,7 +26,7 @@ struct TlsFacts {
   std::string peer_subject;             // "CN=example.org,O=Example"
   std::vector<std::string> peer_names;  // "example.org", "*.example.org",
                                         // "192.0.2.1"
-  std::string peer_issuer;  // who has signed it: as peer_subject
+  std::string peer_issuer;              // who has signed it: as peer_subject
   // From when to when it is good. Infinite: it doesn't say.
   absl::Time peer_not_before = absl::InfinitePast();
   absl::Time peer_not_after = absl::InfiniteFuture();

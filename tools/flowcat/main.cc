@@ -281,11 +281,6 @@ int Main(absl::Span<const char* const> args) {
     status = CheckServing(*settings, words->flags, (*ends)[0], (*ends)[1]);
     if (!status.ok()) return UsageError(status.message());
   }
-  // Who cuts a direction in order wants the connection to end there.
-  const bool cuts = settings->cut_up.given() || settings->cut_down.given();
-  if (cuts && !Has(words->flags, "policy")) {
-    settings->policy = flow::RelayPolicy::kCloseBoth;
-  }
   if (!EnterCallersFolder()) return kExitOpen;
   return RunWithSignals(*settings, schemes, job, *ends, stdio_is_open);
 }

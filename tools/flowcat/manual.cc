@@ -101,7 +101,8 @@ constexpr FlagText kFlags[] = {
     {"reset-at", "BYTE", "", kChaos, kFaults,
      "resets the connection after so many bytes of a direction"},
     {"cut-at", "BYTE", "", kChaos, kFaults,
-     "ends it in order after so many bytes, whatever was still to come"},
+     "ends a direction in order after so many bytes, whatever was still to "
+     "come; with --policy=close-both the connection"},
     {"direction", "WORD", "up down both", kChaos, kFaults,
      "faults from FROM to TO (up), from TO to FROM (down), or both (the "
      "default)"},

@@ -85,3 +85,58 @@ timeout 60 "$flowcat" --help >"$work/out" </dev/null || fail "--help: exit code 
 grep -q '^Examples:' "$work/out" || fail "--help has no examples"
 grep -q '^Exit codes:' "$work/out" || fail "--help has no exit codes"
 passed
+
+# What belongs to one command is refused by the others, who say whose it is.
+expect 2 'flag --delay is for flowcat chaos' --delay=1s - unix:x
+expect 2 'flag --svg is for flowcat bench' echo --svg=x unix:x
+expect 2 'takes one address, but got 2' echo unix:x unix:y
+expect 2 'is none of half-close, close-both, fail-fast' --policy=x - unix:x
+expect 2 'such as 4096, 64k or 1.5M' --rate=fast - unix:x
+expect 2 'from 0 to 1' chaos --corrupt=2 - unix:x
+expect 2 '--serve needs a FROM that listens, which unix:x does not' --serve unix:x unix:y
+expect 2 'which - can'"'"'t be' --serve unix-listen:x -
+expect 2 '--max-connections needs --serve' --max-connections=2 - unix:x
+expect 2 'probe connects, but tcp-listen:127.0.0.1:0 listens' probe tcp-listen:127.0.0.1:0
+
+# Hints, where something is known.
+expect 3 'hint: there is no such path: has its server been started?' - "unix:$work/none"
+expect 3 'hint: something that is no socket has that path' "unix-listen:$work/taken" -
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$work/stale"
+expect 3 'hint: nobody listens there any more: remove the path, or add ,reclaim' "unix-listen:$work/stale" -
+start live "$flowcat" echo "unix-listen:$work/live" </dev/null
+live=$pid
+[[ $(address_of live) == "unix:$work/live" ]] || fail "listens elsewhere"
+expect 3 'hint: a server is listening there: stop it first' "unix-listen:$work/live" -
+kill -TERM "$live"
+wait_exit "$live" 0
+expect 3 'hint: the machine answers, but nobody listens on that port' - "tcp:127.0.0.1:$free"
+expect 3 'hint: somebody listens there already' "tcp-listen:127.0.0.1:$port" -
+expect 3 'hint: is the name spelled right?' --connect-timeout=30s - tcp:no-such-host.invalid:80
+
+[[ $("$flowcat" --version </dev/null) =~ ^flowcat\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "no version"
+"$flowcat" help chaos </dev/null | grep -q -- '--reset-at=BYTE' || fail "no help of chaos"
+! "$flowcat" echo --help </dev/null | grep -q -- '--reset-at' || fail "echo has the flags of chaos"
+"$flowcat" man </dev/null >"$work/flowcat.1" || fail "man: exit code $?"
+grep -q '^\.SH EXIT STATUS$' "$work/flowcat.1" || fail "no man page"
+passed
+
+# complete LINE: what bash offers, in one line.
+complete() {
+  # shellcheck disable=SC2016
+  "$flowcat" completion </dev/null | bash -c '
+    compopt() { :; } # which only a shell that is typed at has
+    source /dev/stdin
+    COMP_LINE=$1 COMP_POINT=${#1}
+    read -ra COMP_WORDS <<<"$1 "
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    _flowcat
+    echo "${COMPREPLY[*]}"' - "$1"
+}
+[[ $(complete 'flowcat pr') == probe ]] || fail "offers \"$(complete 'flowcat pr')\""
+[[ $(complete 'flowcat tcp') == 'tcp: tcp-listen:' ]] || fail "offers \"$(complete 'flowcat tcp')\""
+[[ $(complete 'flowcat --policy=c') == close-both ]] || fail "offers \"$(complete 'flowcat --policy=c')\""
+[[ $(complete 'flowcat --tee') == '--tee= --tee-back=' ]] || fail "offers \"$(complete 'flowcat --tee')\""
+[[ $(complete 'flowcat chaos --reset') == '--reset-at=' ]] || fail "offers \"$(complete 'flowcat chaos --reset')\""
+[[ -z $(complete 'flowcat echo --reset') ]] || fail "offers the flags of chaos to echo"
+(cd "$work" && [[ $(complete 'flowcat unix:ta') == taken ]]) || fail "offers no path"
+passed
