@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 namespace flow_tools {
@@ -230,6 +231,12 @@ const FlagText* FindFlagText(absl::string_view name) {
     if (flag.name == dashed) return &flag;
   }
   return nullptr;
+}
+
+std::string FlagUsage(const FlagText& flag) {
+  std::string value = absl::StrReplaceAll(flag.choices, {{" ", "|"}});
+  if (value.empty()) value = flag.value;
+  return absl::StrCat("--", flag.name, value.empty() ? "" : "=", value);
 }
 
 }  // namespace flow_tools

@@ -73,6 +73,9 @@ const FlagText* FindFlagText(absl::string_view name);
 
 // `flowcat --help`; of one command alone, if `command` is not kRelay.
 std::string HelpText(Command command);
+// "--dump=text|hex|json", "--rate=BYTES", "--quiet": as help and man page have
+// it.
+std::string FlagUsage(const FlagText& flag);
 // roff, for man(7).
 std::string ManPage();
 // A script for bash to source.

@@ -68,9 +68,7 @@ void AppendFlags(Command command, std::string* out) {
       group = flag.group;
       absl::StrAppend(out, " ", group, ":\n");
     }
-    AppendRow(absl::StrCat("--", flag.name, *flag.value != '\0' ? "=" : "",
-                           flag.value),
-              flag.text, 28, out);
+    AppendRow(FlagUsage(flag), flag.text, 28, out);
   }
 }
 

@@ -41,9 +41,7 @@ void AppendFlags(std::string* out) {
       group = flag.group;
       absl::StrAppend(out, ".SS ", Plain(group), "\n");
     }
-    AppendRow(absl::StrCat("--", flag.name, *flag.value != '\0' ? "=" : "",
-                           flag.value),
-              flag.text, out);
+    AppendRow(FlagUsage(flag), flag.text, out);
   }
 }
 

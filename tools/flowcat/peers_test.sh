@@ -25,6 +25,7 @@ start tls "$flowcat" echo "tls-listen:127.0.0.1:0,cert=$work/cert,key=$work/key,
 tls=$pid
 address=$(address_of tls)
 : >"$work/s_client.out"
+# shellcheck disable=SC2094 # it is followed while it is written
 {
   echo hello
   wait_for_line "$work/s_client.out" '^hello$' # until then its input must not end

@@ -37,7 +37,7 @@ class Screen:
                 assert self.column < self.columns, "the line wraps"
 
 
-def on_terminal(args, columns=300, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
+def on_terminal(args, columns=300, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, poke=False):
     """The screens that were seen, one after each write, and how it ended."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -55,6 +55,9 @@ def on_terminal(args, columns=300, stdin=subprocess.DEVNULL, stdout=subprocess.D
         if ready:
             screen.feed(os.read(master, 65536).decode())
             seen.append(list(screen.lines))
+            if poke and "/s | " in screen.lines[-1]:
+                child.send_signal(signal.SIGUSR1)
+                poke = False
         elif child.poll() is not None:
             break
     assert termios.tcgetattr(slave) == before, "the terminal was changed"
@@ -87,12 +90,14 @@ assert code == 0 and any(screen[-1] for screen in seen), seen
 assert seen[-1] == [""], seen[-1]
 
 # Lines that are told meanwhile stand above it, whole.
-seen, code = on_terminal(["--rate=300k", "--dump=text", "--limit=200", f"file:{work}/file",
-                          f"file:{work}/copy,write,truncate", "--progress-interval=10ms"], columns=4000)
+seen, code = on_terminal(["--rate=400k", f"file:{work}/file", f"file:{work}/copy,write,truncate"], poke=True)
 assert code == 0, code
+told = [screen for screen in seen if len(screen) > 4]
+assert told and "1 of 1 connections live" in told[0][0], seen
+assert any("/s | " in screen[-1] for screen in told), "the line is not shown again below"
 for screen in seen:
     for text in screen[:-1]:
-        assert re.match(r"[+]\d|flowcat: ", text), text
+        assert re.match(r"flowcat: (?!.*/s \| )|  #1 |      [<>] ", text), text
 
 # Who types or reads on the terminal is not disturbed; nor who said so.
 for args, more in ((["-", f"file:{work}/copy,write,truncate", "--timeout=1s"], {"stdin": "tty"}),

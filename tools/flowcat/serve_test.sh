@@ -66,7 +66,8 @@ def two_hundred_drain():
         drained(c)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, (process.returncode, said)
-    assert "served 200 connections, 0 failed" in said, said
+    # (A probe for its end may still have been served.)
+    assert re.search(r"served 2\d\d connections, 0 failed", said), said
 
 
 def probe(port):
