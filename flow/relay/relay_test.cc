@@ -254,7 +254,7 @@ TEST_P(BlockingRelayTest, CloseOfAnEndFromOutsideEndsIt) {
 }
 
 // P10: four relays in a row, by each method, 100 times. (With TLS among them:
-// tools/flowcat_chain_test.sh.)
+// tools/flowcat/chain_test.sh.)
 TEST(RelayChainTest, HundredHalfCloseExchangesThroughFourRelays) {
   for (int i = 0; i < 100; ++i) {
     auto [client, end0] = flow_testing::TcpKind().make();

@@ -181,6 +181,9 @@ TlsFacts TlsEngine::Facts() const {
   if (peer != nullptr) {
     facts.peer_subject = SubjectOf(peer);
     facts.peer_names = NamesOf(peer);
+    facts.peer_issuer = IssuerOf(peer);
+    facts.peer_not_before = NotBefore(peer);
+    facts.peer_not_after = NotAfter(peer);
     facts.peer_verified = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0 &&
                           SSL_get_verify_result(ssl) == X509_V_OK;
   }

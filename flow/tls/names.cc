@@ -1,11 +1,13 @@
 #include "flow/tls/names.h"
 
 #include <arpa/inet.h>
+#include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/x509v3.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 
 #include "absl/strings/ascii.h"
@@ -66,6 +68,31 @@ std::string AddressText(const ASN1_OCTET_STRING* address) {
 }
 
 void FreeNames(GENERAL_NAMES* names) { GENERAL_NAMES_free(names); }
+
+std::string TextOf(const X509_NAME* name) {
+  const UniqueBio bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr) return "";
+  // RFC 2253 with escapes: no control character, no byte above 127.
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(bio.get(), &text);
+  if (length <= 0) return "";
+  const absl::string_view all(text, static_cast<size_t>(length));
+  // As long as the peer likes, before it has proved anything.
+  return all.size() <= kMaxSubject
+             ? std::string(all)
+             : absl::StrCat(all.substr(0, kMaxSubject), "...");
+}
+
+// `otherwise` if it is none.
+absl::Time TimeOf(const ASN1_TIME* time, absl::Time otherwise) {
+  std::tm parts = {};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) {
+    ClearTlsErrors();
+    return otherwise;
+  }
+  return absl::FromTM(parts, absl::UTCTimeZone());
+}
 
 }  // namespace
 
@@ -132,19 +159,19 @@ std::vector<std::string> NamesOf(const X509* certificate) {
 }
 
 std::string SubjectOf(const X509* certificate) {
-  const UniqueBio bio(BIO_new(BIO_s_mem()));
-  if (bio == nullptr) return "";
-  // RFC 2253 with escapes: no control character, no byte above 127.
-  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0,
-                     XN_FLAG_RFC2253);
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &text);
-  if (length <= 0) return "";
-  const absl::string_view all(text, static_cast<size_t>(length));
-  // As long as the peer likes, before it has proved anything.
-  return all.size() <= kMaxSubject
-             ? std::string(all)
-             : absl::StrCat(all.substr(0, kMaxSubject), "...");
+  return TextOf(X509_get_subject_name(certificate));
+}
+
+std::string IssuerOf(const X509* certificate) {
+  return TextOf(X509_get_issuer_name(certificate));
+}
+
+absl::Time NotBefore(const X509* certificate) {
+  return TimeOf(X509_get0_notBefore(certificate), absl::InfinitePast());
+}
+
+absl::Time NotAfter(const X509* certificate) {
+  return TimeOf(X509_get0_notAfter(certificate), absl::InfiniteFuture());
 }
 
 }  // namespace internal

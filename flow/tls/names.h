@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace flow {
 namespace internal {
@@ -40,8 +41,12 @@ bool IsFor(const X509* certificate, const std::string& name);
 
 // The certificate's names, DNS and IP, escaped; at most 100.
 std::vector<std::string> NamesOf(const X509* certificate);
-// Its subject, RFC 2253, escaped.
+// Its subject, and who has signed it: RFC 2253, escaped.
 std::string SubjectOf(const X509* certificate);
+std::string IssuerOf(const X509* certificate);
+// From when to when it is good; infinite where it doesn't say.
+absl::Time NotBefore(const X509* certificate);
+absl::Time NotAfter(const X509* certificate);
 
 }  // namespace internal
 }  // namespace flow

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "flow/tls/tls_options.h"
 
 namespace flow {
@@ -25,6 +26,10 @@ struct TlsFacts {
   std::string peer_subject;             // "CN=example.org,O=Example"
   std::vector<std::string> peer_names;  // "example.org", "*.example.org",
                                         // "192.0.2.1"
+  std::string peer_issuer;              // who has signed it: as peer_subject
+  // From when to when it is good. Infinite: it doesn't say.
+  absl::Time peer_not_before = absl::InfinitePast();
+  absl::Time peer_not_after = absl::InfiniteFuture();
   // It is good, and at a client for the server's name (as far as that was
   // asked).
   bool peer_verified = false;

@@ -1,6 +1,5 @@
 #include "flow/tls/tls_schemes.h"
 
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,20 +41,15 @@ void SetCommon(const Address& address, TlsCommonOptions& options) {
 
 absl::StatusOr<Flow> OpenTls(const Address& address, const Limits& limits,
                              const OpenOptions& options) {
-  TlsClientOptions tls;
-  SetCommon(address, tls);
-  tls.roots.file = Text(address, "ca");
-  tls.identity = IdentityOf(address);
-  tls.insecurely_accept_any_certificate = address.IsOn(kInsecure);
   // First what is wrong here, then what may be wrong there.
-  absl::StatusOr<TlsClient> client = TlsClient::Create(tls);
+  absl::StatusOr<TlsClient> client =
+      TlsClient::Create(TlsClientOptionsOf(address));
   if (!client.ok()) return client.status();
   absl::StatusOr<Flow> tcp =
       Dial(address.AsTcp().ToString(), limits, options.net);
   if (!tcp.ok()) return tcp.status();
-  const std::string name = Text(address, "servername");
-  absl::StatusOr<TlsFlow> made = TlsConnect(
-      *std::move(tcp), *client, name.empty() ? address.host : name, limits);
+  absl::StatusOr<TlsFlow> made =
+      TlsConnect(*std::move(tcp), *client, TlsServerNameOf(address), limits);
   if (!made.ok()) return made.status();
   return std::move(made->flow);
 }
@@ -88,6 +82,20 @@ absl::StatusOr<FlowUpgrade> ServeTls(const Address& address,
 }
 
 }  // namespace
+
+TlsClientOptions TlsClientOptionsOf(const Address& address) {
+  TlsClientOptions tls;
+  SetCommon(address, tls);
+  tls.roots.file = Text(address, "ca");
+  tls.identity = IdentityOf(address);
+  tls.insecurely_accept_any_certificate = address.IsOn(kInsecure);
+  return tls;
+}
+
+std::string TlsServerNameOf(const Address& address) {
+  const std::string name = Text(address, "servername");
+  return name.empty() ? address.host : name;
+}
 
 absl::Status AddTlsSchemes(Schemes& schemes) {
   const SchemeOption min = {"min", OptionValue::kChoice, {"1.2", "1.3"}};

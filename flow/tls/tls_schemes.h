@@ -42,13 +42,23 @@
 #ifndef FLOW_TLS_TLS_SCHEMES_H_
 #define FLOW_TLS_TLS_SCHEMES_H_
 
+#include <string>
+
 #include "absl/status/status.h"
+#include "flow/net/address.h"
 #include "flow/net/schemes.h"
+#include "flow/tls/tls_options.h"
 
 namespace flow {
 
 // INVALID_ARGUMENT: `schemes` has one of the two already.
 absl::Status AddTlsSchemes(Schemes& schemes);
+
+// What the options of a tls: address ask for, and the name that the server has
+// to have, for who makes the steps by himself (Dial, TlsConnect): to see
+// TlsFacts, or the time that each takes.
+TlsClientOptions TlsClientOptionsOf(const Address& address);
+std::string TlsServerNameOf(const Address& address);
 
 }  // namespace flow
 

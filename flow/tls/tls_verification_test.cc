@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "flow/flow.h"
 #include "flow/testing/matchers.h"
@@ -64,6 +65,10 @@ TEST(TlsVerificationTest, AGoodServerIsAcceptedAndDescribed) {
   EXPECT_EQ(facts.server_name, "localhost");
   EXPECT_EQ(facts.peer_subject, "CN=test");
   EXPECT_THAT(facts.peer_names, UnorderedElementsAre("localhost", "127.0.0.1"));
+  EXPECT_THAT(facts.peer_issuer, HasSubstr("CN="));
+  EXPECT_LT(facts.peer_not_before, absl::Now());
+  EXPECT_GT(facts.peer_not_after, absl::Now());
+  EXPECT_LT(facts.peer_not_after, absl::Now() + absl::Hours(24 * 366));
   EXPECT_TRUE(facts.peer_verified);
   EXPECT_FALSE(facts.resumed);
   EXPECT_EQ(pair.second->facts.server_name, "localhost");
