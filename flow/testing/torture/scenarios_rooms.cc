@@ -1,12 +1,14 @@
 // Futures, listeners, relays, buffers and layers.
 
+#include <unistd.h>
+
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "absl/strings/str_cat.h"
 #include "flow/buffered/line.h"
 #include "flow/buffered/reader.h"
 #include "flow/buffered/writer.h"
@@ -122,7 +124,10 @@ std::vector<Scenario> RoomScenarios() {
       {"listen_tcp", false,
        [](TortureRun& run) { ListenDialAccept(run, "tcp:127.0.0.1:0"); }},
       {"listen_unix", true,
-       [](TortureRun& run) { ListenDialAccept(run, "unix:@flow.torture"); }},
+       [](TortureRun& run) {
+         ListenDialAccept(
+             run, absl::StrCat("unix-abstract:flow.torture.", getpid()));
+       }},
       {"copy_buffered", true,
        [](TortureRun& run) { CopyBy(run, CopyMethod::kBuffered); }},
       {"copy_splice", true,

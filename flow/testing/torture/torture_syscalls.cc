@@ -193,6 +193,11 @@ TortureSyscalls::Verdict TortureSyscalls::Decide(const Request& request) {
   absl::MutexLock lock(&mu_);
   // Without a descriptor a poll needs no memory, and has nothing to fail for.
   if (request.call == Call::kPoll && request.polled.empty()) return {};
+  if (CallSet::Moving().contains(request.call) &&
+      eventfds_.count(request.fd) != 0) {
+    return {};
+  }
+  if (request.call == Call::kClose) eventfds_.erase(request.fd);
   const int n = ++counts_[static_cast<size_t>(request.call)];
   if (fault_.mode == FaultMode::kNone || request.call != fault_.call) return {};
   if (n < fault_.k || n - fault_.k >= times_) return {};
@@ -243,8 +248,11 @@ void TortureSyscalls::CheckMade(const Request& request, int64_t result) {
     }
   }
   errno = error;
-  if (complaint.empty()) return;
   absl::MutexLock lock(&mu_);
+  if (request.call == Call::kEventfd && result >= 0) {
+    eventfds_.insert(static_cast<int>(result));
+  }
+  if (complaint.empty()) return;
   bad_calls_.push_back(std::move(complaint));
 }
 

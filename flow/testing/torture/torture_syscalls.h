@@ -10,7 +10,8 @@
 //
 // What the kernel does before it fails is done here too: close closes, a
 // connect that is interrupted goes on, a shutdown of what is not connected any
-// more has shut it.
+// more has shut it. Reads and writes of eventfds are left alone: they can't
+// fail (eventfd(2)) but by being full, which is as good as written.
 //
 // Guarantees: any thread.
 
@@ -24,6 +25,7 @@
 #include <cstdint>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -107,6 +109,7 @@ class TortureSyscalls : public InterceptingSyscalls {
   mutable absl::Mutex mu_;
   Counts counts_ ABSL_GUARDED_BY(mu_) = {};
   int fired_ ABSL_GUARDED_BY(mu_) = 0;
+  std::set<int> eventfds_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> bad_calls_ ABSL_GUARDED_BY(mu_);
 };
 
