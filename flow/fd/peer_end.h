@@ -29,8 +29,8 @@
 namespace flow {
 namespace internal {
 
-// How soon to look again where nothing can be waited for. Four system calls each
-// time, of TCP whose reading was shut here: 16 a second (P4 allows 20).
+// How soon to look again where nothing can be waited for. Four system calls
+// each time, of TCP whose reading was shut here: 16 a second (P4 allows 20).
 inline constexpr absl::Duration kLookAgain = absl::Milliseconds(250);
 
 // What one look at an fd has shown.
