@@ -43,6 +43,7 @@ constexpr absl::string_view kNames[] = {
     "getpeername",
     "getsockopt",
     "setsockopt",
+    "pthread_create",
     "fork",
     "pidfd_open",
     "waitid",

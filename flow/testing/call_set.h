@@ -60,7 +60,8 @@ enum class Call : uint8_t {
   kGetpeername,
   kGetsockopt,
   kSetsockopt,
-  // Processes and terminals.
+  // Processes, threads and terminals.
+  kStartThread,
   kStartChild,
   kPidfdOpen,
   kWaitid,

@@ -213,8 +213,13 @@ int InterceptingSyscalls::EpollCreate() {
 }
 int InterceptingSyscalls::EpollCtl(int epoll, int operation, int fd,
                                    epoll_event* event) {
-  return Simple(Call::kEpollCtl, fd,
-                [&] { return base_->EpollCtl(epoll, operation, fd, event); });
+  Request request;
+  request.call = Call::kEpollCtl;
+  request.fd = fd;
+  request.command = operation;
+  return static_cast<int>(OnCall(request, [&](size_t) -> int64_t {
+    return base_->EpollCtl(epoll, operation, fd, event);
+  }));
 }
 int InterceptingSyscalls::EpollWait(int epoll, epoll_event* events, int count,
                                     int timeout_ms) {
@@ -345,6 +350,18 @@ int InterceptingSyscalls::SigTake(const sigset_t* set) {
   return base_->SigTake(set);
 }
 
+int InterceptingSyscalls::StartThread(pthread_t* thread, void* (*body)(void*),
+                                      void* argument) {
+  // It returns the error's number, and leaves errno alone (pthread_create(3)).
+  const int before = errno;
+  int error = Simple(Call::kStartThread, -1, [&] {
+    errno = base_->StartThread(thread, body, argument);
+    return errno == 0 ? 0 : -1;
+  });
+  if (error != 0) error = errno;
+  errno = before;
+  return error;
+}
 pid_t InterceptingSyscalls::StartChild(const flow::ChildPlan& plan,
                                        flow::ChildFailure* failure) {
   bool asked = false;

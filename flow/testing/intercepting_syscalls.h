@@ -46,7 +46,7 @@ struct Request {
   bool dont_wait = false;          // MSG_DONTWAIT, RWF_NOWAIT
   absl::Span<pollfd> polled;       // of a poll
   int timeout_ms = 0;              // of a poll
-  int command = 0;                 // of fcntl
+  int command = 0;                 // of fcntl, and of epoll_ctl
 
   // The length of `memory`, or `count`.
   size_t bytes() const;
@@ -115,6 +115,8 @@ class InterceptingSyscalls : public flow::Syscalls {
   int SigPending(sigset_t* set) override;
   int SigTake(const sigset_t* set) override;
 
+  int StartThread(pthread_t* thread, void* (*body)(void*),
+                  void* argument) override;
   pid_t StartChild(const flow::ChildPlan& plan,
                    flow::ChildFailure* failure) override;
   int PidfdOpen(pid_t pid) override;
@@ -135,7 +137,7 @@ class InterceptingSyscalls : public flow::Syscalls {
   using Real = absl::FunctionRef<int64_t(size_t max_bytes)>;
 
   // Decides the call: its result, and errno if that is -1. (Of isatty, -1 is
-  // "no"; of getaddrinfo, EAI_SYSTEM.)
+  // "no"; of getaddrinfo, EAI_SYSTEM; of pthread_create, errno is the answer.)
   virtual int64_t OnCall(const Request& request, Real real) = 0;
 
   flow::Syscalls* base() const { return base_; }
