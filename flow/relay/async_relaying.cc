@@ -88,8 +88,9 @@ void AsyncRelaying::Submit(Way way) {
         pump.dst, StepLimits(), pump.carrier, pump.watch, pump.movement,
         std::move(landed)));
   } else {
-    pump.src->Submit(std::make_unique<AsyncTake>(
-        pump.src, StepLimits(), pump.carrier, std::move(landed)));
+    pump.src->Submit(std::make_unique<AsyncTake>(pump.src, StepLimits(),
+                                                 pump.carrier, pump.sink_watch,
+                                                 std::move(landed)));
   }
 }
 
@@ -115,6 +116,10 @@ void AsyncRelaying::Taken(Way way, const StepOutcome& outcome) {
     result.bytes_read += pump.carrier.held();
     idle_.Moved();
     pump.giving = true;
+  } else if (outcome.sink_gone) {
+    pump.over = true;
+    result.write_status = pump.dst->core().WriteError();
+    Ended(way, false);
   } else if (outcome.at_eof) {
     pump.over = true;
     if (!rules_.AtEof(way)) return Ended(way, false);

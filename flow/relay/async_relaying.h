@@ -21,6 +21,7 @@
 #include "flow/relay/carrier.h"
 #include "flow/relay/copy_jobs.h"
 #include "flow/relay/copy_plan.h"
+#include "flow/relay/end_watch.h"
 #include "flow/relay/movement.h"
 #include "flow/relay/relay_ops.h"
 #include "flow/relay/relay_options.h"
@@ -54,12 +55,14 @@ class AsyncRelaying final : public std::enable_shared_from_this<AsyncRelaying> {
           dst(std::move(to)),
           carrier(plan, buffer_size, /*parked=*/true),
           watch(src->core()),
+          sink_watch(dst->core()),
           movement(how) {}
 
     const std::shared_ptr<AsyncCore> src;
     const std::shared_ptr<AsyncCore> dst;
     Carrier carrier;
     SourceWatch watch;
+    SinkWatch sink_watch;
     Movement movement;
     CancelSource done;       // cancelled when this way has ended, however
     bool giving = false;     // what the carrier holds, or the flush after it

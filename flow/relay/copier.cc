@@ -24,6 +24,7 @@ Copier::Copier(Flow& src, Flow& dst, const Limits& limits, const CopyPlan& plan,
       movement_(movement),
       carrier_(plan, buffer_size, /*parked=*/false),
       watch_(src_),
+      sink_watch_(dst_),
       direct_(plan.direct) {
   // It is of the whole, not of each call: the IdleClock keeps it.
   limits_.stall_timeout = absl::InfiniteDuration();
@@ -86,8 +87,13 @@ Copier::Step Copier::TakeChunk(CopyResult& result) {
   for (;;) {
     const Limits limits = CallLimits();
     Call call(src_, Role::kRead, limits, src_.read_name());
-    TakeJob job(carrier_);
-    if (call.Begin() && call.Run(job)) {
+    TakeJob job(carrier_, sink_watch_);
+    const bool done = call.Begin() && call.Run(job);
+    if (job.sink_gone()) {
+      result.write_status = dst_.WriteError();
+      return Step::kFailed;
+    }
+    if (done) {
       ++result.reads;
       result.bytes_read += carrier_.held();
       movement_.idle().Moved();

@@ -17,6 +17,7 @@
 #include "flow/relay/carrier.h"
 #include "flow/relay/copy_jobs.h"
 #include "flow/relay/copy_plan.h"
+#include "flow/relay/end_watch.h"
 #include "flow/relay/movement.h"
 #include "flow/relay/relay_result.h"
 
@@ -62,6 +63,7 @@ class Copier {
   Movement& movement_;
   Carrier carrier_;
   SourceWatch watch_;
+  SinkWatch sink_watch_;
   CopyMethod direct_;
   bool may_have_signalled_ = false;
 };

@@ -1,6 +1,5 @@
 #include "flow/relay/copy_jobs.h"
 
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -9,10 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
-#include "flow/state.h"
-#include "flow/status.h"
 #include "flow/sys/errno_table.h"
 #include "flow/sys/syscalls.h"
 
@@ -20,18 +15,8 @@ namespace flow {
 namespace internal {
 namespace {
 
-// How often a source is looked at whose sink takes nothing: with the try of the
-// sink and the sleep, four system calls each time (P4: at most 20 a second).
-constexpr absl::Duration kLookAtSource = absl::Milliseconds(500);
 // As much as is moved between two looks at the limits.
 constexpr size_t kDirectChunk = 1 << 20;
-
-// Where the source's reset shows. Not read_handle() if there is another: a
-// layer's may be a file that it records to.
-int FdOfSource(const Transport& source) {
-  const int fd = source.native_handle();
-  return fd >= 0 ? fd : source.read_handle();
-}
 
 // [run] Where the file ends, or the count, TCP may hold a part of a segment
 // back for 200 ms, as if more was to come. That is right if the user has corked
@@ -49,90 +34,23 @@ void SendWhatIsHeldBack(const RawEnd& tcp) {
 
 }  // namespace
 
+Attempt TakeJob::Try(Core& core) {
+  const Attempt a = carrier_.Take(core);
+  if (!a.would_block()) return a;
+  const MonoTime now = core.sys()->Now();
+  sink_gone_ = watch_.FoundGone(now);
+  if (sink_gone_) return Attempt::Transferred(0);
+  Wait wait = a.wait();
+  wait.until = std::min(wait.until, watch_.NextLook(now));
+  return a.progressed() ? Attempt::Progressed(wait) : Attempt::WouldBlock(wait);
+}
+
 Job::Then TakeJob::Moved(Turn& turn, size_t n) {
+  if (sink_gone_) return Then::kDone;
+  watch_.SourceMoved();
   if (!carrier_.Took(n)) return Then::kBroken;
   turn.core().CountRead(n);
   return Then::kDone;
-}
-
-// ------------------------------------------------------------------
-// SourceWatch
-
-SourceWatch::SourceWatch(Core& source)
-    : source_(source),
-      possible_(source.abort_is_visible() &&
-                (source.NativeHandle() >= 0 ||
-                 source.HandleOf(Direction::kRead) >= 0)) {}
-
-SourceEnd SourceWatch::Look(MonoTime now) {
-  // Not what is retired: a layer may be that at its Eof, with the last bytes
-  // still here.
-  if (source_.state().closed()) return SourceEnd::kClosed;
-  return possible_ && FoundReset(now) ? SourceEnd::kReset : SourceEnd::kNone;
-}
-
-MonoTime SourceWatch::NextLook(MonoTime now) {
-  if (!possible_) return kNever;
-  if (next_.is_never()) next_ = now + kLookAtSource;
-  return next_;
-}
-
-bool SourceWatch::FoundReset(MonoTime now) {
-  if (next_.is_never() || now < next_) return false;
-  next_ = now + kLookAtSource;
-  // As its reader, of whom there is no other.
-  Turn turn(source_, Role::kRead, source_.read_name(), 0);
-  if (turn.Enter() != Answer::kTry) return false;
-  Syscalls* const sys = source_.sys();
-  const int fd = FdOfSource(source_.transport());
-  pollfd look = {fd, 0, 0};
-  if (sys->Poll(&look, 1, 0) <= 0 || (look.revents & POLLERR) == 0) {
-    return false;
-  }
-  // [run] A peer that ended in order and then refuses what is sent to it shows
-  // the same flag, and all that it sent is there to be read. Its error is
-  // EPIPE, but ECONNRESET, as after a real reset, once we have sent our own
-  // end: then only reading tells.
-  if (source_.state().write_shut() != WriteShut::kNo) return false;
-  // Asking takes the error away from whoever else would meet it: so it is
-  // recorded here, as a read would.
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (sys->Getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
-    return false;
-  }
-  if (error == 0) return false;
-  if (MeaningOf(error).kind == ErrorKind::kClosedByPeer) {
-    possible_ = false;  // EPIPE
-    return false;
-  }
-  turn.Record(Attempt::Failed(error));
-  return true;
-}
-
-bool HasBytesOnTheWay(Core& sink) {
-  if (sink.EnterUnheld() != Answer::kTry) {
-    sink.Unpin();
-    return false;
-  }
-  // [run] Of TCP, until the peer's kernel has it, the end included.
-  uint32_t memory[SK_MEMINFO_VARS] = {};
-  socklen_t size = sizeof(memory);
-  const int fd = sink.NativeHandle();
-  const bool known =
-      fd >= 0 &&
-      sink.sys()->Getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 &&
-      size > SK_MEMINFO_WMEM_QUEUED * sizeof(memory[0]);
-  sink.LeaveUnheld();
-  return known && memory[SK_MEMINFO_WMEM_QUEUED] > 0;
-}
-
-absl::Status SourceEndStatus(Core& source, SourceEnd end) {
-  if (end == SourceEnd::kClosed) {
-    return ClosedLocallyStatus(source.Detail(source.read_name()),
-                               source.Describe(), /*pending=*/true);
-  }
-  return source.ReadError();
 }
 
 // ------------------------------------------------------------------- SinkWait

@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "flow/core.h"
 #include "flow/job.h"
 #include "flow/relay/carrier.h"
+#include "flow/relay/end_watch.h"
 #include "flow/relay/movement.h"
 #include "flow/relay/relay_options.h"
 #include "flow/sys/mono_time.h"
@@ -27,44 +27,19 @@ namespace internal {
 // A chunk from the source into the carrier, which is empty.
 class TakeJob final : public Job {
  public:
-  explicit TakeJob(Carrier& carrier) : carrier_(carrier) {}
+  TakeJob(Carrier& carrier, SinkWatch& watch)
+      : carrier_(carrier), watch_(watch) {}
 
-  Attempt Try(Core& core) override { return carrier_.Take(core); }
+  Attempt Try(Core& core) override;
   Then Moved(Turn& turn, size_t n) override;
+
+  // It was given up since nobody is left to read what the sink takes.
+  bool sink_gone() const { return sink_gone_; }
 
  private:
   Carrier& carrier_;
-};
-
-// What ends a relay from the side of its source while the sink takes nothing.
-enum class SourceEnd : uint8_t {
-  kNone,
-  kReset,   // by its peer
-  kClosed,  // by this side: another thread has closed or aborted it
-};
-
-// Looks at the source while the sink takes nothing: nobody reads, so nobody
-// else would see it reset (from time to time) or closed (at once). Only a reset
-// for certain counts; an orderly end comes after bytes that are still to be
-// read, also if the peer then refuses what is sent to it.
-class SourceWatch {
- public:
-  explicit SourceWatch(Core& source);
-
-  // Looks, for a reset if it is time to.
-  SourceEnd Look(MonoTime now);
-  // The instant at which to look for a reset, `now` being one at which the sink
-  // is full.
-  MonoTime NextLook(MonoTime now);
-  Core& source() const { return source_; }
-  void SinkMoved() { next_ = kNever; }
-
- private:
-  bool FoundReset(MonoTime now);
-
-  Core& source_;
-  bool possible_;  // that it can be seen to have been reset
-  MonoTime next_ = kNever;
+  SinkWatch& watch_;
+  bool sink_gone_ = false;
 };
 
 // Waits for a sink so that the close of the source ends it.
@@ -138,13 +113,6 @@ class DirectJob final : public Job {
   bool refused_ = false;
   bool may_have_signalled_ = false;
 };
-
-// Whether bytes which `sink` has accepted have yet to arrive: an abort would
-// destroy them. False where the kernel can't tell.
-bool HasBytesOnTheWay(Core& sink);
-
-// The status of a direction that was given up for `end`, which is not kNone.
-absl::Status SourceEndStatus(Core& source, SourceEnd end);
 
 }  // namespace internal
 }  // namespace flow

@@ -46,6 +46,9 @@
 // reset: what it sent goes on to the sink. (Until the other direction meets the
 // refusal: that is its error.)
 //
+// A sink that is a pipe without a name, whose reader is gone, is noticed within
+// 0.6 s too while its source has nothing: as the error of a write.
+//
 // Guarantees:
 // - Each direction's bytes arrive exactly and in order; the counts are exact
 //   on every way out.

@@ -18,6 +18,7 @@
 #include "flow/poller.h"
 #include "flow/relay/carrier.h"
 #include "flow/relay/copy_jobs.h"
+#include "flow/relay/end_watch.h"
 #include "flow/relay/movement.h"
 #include "flow/state.h"
 #include "flow/sys/mono_time.h"
@@ -30,6 +31,7 @@ namespace internal {
 struct StepOutcome {
   bool done = false;
   bool at_eof = false;                      // of the source
+  bool sink_gone = false;                   // found while taking
   SourceEnd source_end = SourceEnd::kNone;  // found while giving
   absl::Status status;                      // if none of these
 };
@@ -39,16 +41,20 @@ using StepSink = absl::AnyInvocable<void(const StepOutcome&) &&>;
 class AsyncTake final : public AsyncOp {
  public:
   AsyncTake(const std::shared_ptr<AsyncCore>& flow, const Limits& limits,
-            Carrier& carrier, StepSink sink)
+            Carrier& carrier, SinkWatch& watch, StepSink sink)
       : AsyncOp(flow, Role::kRead, limits, flow->core().read_name(), 0),
-        job_(carrier),
+        job_(carrier, watch),
         sink_(std::move(sink)) {}
 
  private:
   Job& job() override { return job_; }
   void Deliver(bool done) override {
-    std::move(sink_)(StepOutcome{done, !done && at_eof(), SourceEnd::kNone,
-                                 done ? absl::OkStatus() : status()});
+    StepOutcome outcome;
+    outcome.sink_gone = job_.sink_gone();
+    outcome.done = done && !outcome.sink_gone;
+    outcome.at_eof = !done && at_eof();
+    if (!done) outcome.status = status();
+    std::move(sink_)(outcome);
   }
 
   TakeJob job_;
@@ -67,9 +73,11 @@ class AsyncGive final : public AsyncOp {
  private:
   Job& job() override { return job_; }
   void Deliver(bool done) override {
-    const SourceEnd end = job_.source_end();
-    std::move(sink_)(StepOutcome{done && end == SourceEnd::kNone, false, end,
-                                 done ? absl::OkStatus() : status()});
+    StepOutcome outcome;
+    outcome.source_end = job_.source_end();
+    outcome.done = done && outcome.source_end == SourceEnd::kNone;
+    if (!done) outcome.status = status();
+    std::move(sink_)(outcome);
   }
 
   GiveJob job_;

@@ -97,6 +97,18 @@ took=$((($(date +%s%N) - begin) / 1000000))
 ((took < 1000)) || fail "it took $took ms to see that nobody reads"
 [[ $(<"$work/head") == y ]] || fail "no byte came"
 passed
+# Also if both ends have nothing more to say: only the pipe tells.
+mkfifo "$work/idle"
+exec 7<>"$work/idle"
+printf 'x\n' >&7
+begin=$(date +%s%N)
+timeout 30 "$flowcat" - "$source" <&7 2>"$work/head.err" | head -c1 >"$work/head" || true
+took=$((($(date +%s%N) - begin) / 1000000))
+exec 7>&-
+((took < 1000)) || fail "it took $took ms to see that nobody reads, and nobody writes"
+[[ $(<"$work/head") == x ]] || fail "no byte came to the idle one"
+grep -q 'Broken pipe' "$work/head.err" || fail "does not say why it ended: $(<"$work/head.err")"
+passed
 
 # bench measures, and draws.
 timeout 60 "$flowcat" bench --duration=100ms --json --svg="$work/latency.svg" "$source" \
