@@ -164,11 +164,18 @@ ExitCode PrintText(const Job& job) {
   return kExitOk;
 }
 
-// How long what is under way has after the first signal; infinite: a server's
-// own drain decides.
-absl::Duration Grace(const Settings& settings, bool serves) {
-  if (serves) return absl::InfiniteDuration();
-  return settings.drain.value_or(absl::ZeroDuration());
+// What is under way has so much time after the first signal.
+Grace GraceOf(const Settings& settings, const Job& job, bool serves,
+              const LiveConnections& live) {
+  // A server's own drain decides.
+  if (serves) return {absl::InfiniteDuration()};
+  if (settings.drain.has_value()) return {*settings.drain};
+  const Command command = job.command->command;
+  if (command != kRelay && command != kChaos) return {absl::ZeroDuration()};
+  return {kServiceDrain, [&live] {
+            const LiveConnections::Totals totals = live.totals();
+            return totals.forward + totals.back;
+          }};
 }
 
 // The ends that the command takes, as many as it takes.
@@ -241,10 +248,11 @@ int RunWithSignals(const Settings& settings, const flow::Schemes& schemes,
   LiveConnections live;
   const bool serves = settings.serve || (job.command->command == kEcho &&
                                          ends[0].address.listens());
-  const StopSignals signals(Grace(settings, serves), [&console, &live] {
-    const std::string table = live.Table();
-    console.Error(absl::string_view(table).substr(0, table.size() - 1));
-  });
+  const StopSignals signals(
+      GraceOf(settings, job, serves, live), [&console, &live] {
+        const std::string table = live.Table();
+        console.Error(absl::string_view(table).substr(0, table.size() - 1));
+      });
   const Context context = {settings, schemes,  console,      live,
                            signals,  notifier, stdio_is_open};
   const ExitCode code = Run(context, job, ends);

@@ -54,8 +54,8 @@ constexpr FlagText kFlags[] = {
      "how long one direction may go on after the other has ended; default: "
      "none"},
     {"drain", "TIME", "", kServes, kTime,
-     "how long what is under way may take to end after a signal; default: 0, "
-     "with many connections 5s"},
+     "how long what is under way may take to end after a signal; default: 5s, "
+     "but one connection only for as long as bytes move"},
     {"policy", "WORD", "half-close close-both fail-fast", kMoves, kBytes,
      "what one direction's end means for the other: nothing (half-close, the "
      "default), that it ends too (close-both), that something is wrong "
@@ -192,8 +192,8 @@ constexpr Row kExits[] = {
 
 constexpr Row kSignals[] = {
     {"SIGINT, SIGTERM",
-     "the first ends it: at once, or, with --serve or --drain, when what is "
-     "under way has ended; the next cuts that off; one more kills"},
+     "after the first, nothing new is begun, and what is under way may end for "
+     "--drain; the next cuts it off; one more kills"},
     {"SIGUSR1", "prints what each connection is doing, on standard error"},
 };
 

@@ -6,7 +6,7 @@ source tools/e2e.sh
 need python3
 
 timeout 100 python3 - "$flowcat" "$work" 2>"$work/serve.err" <<'END' || fail "see serve.err"
-import os, re, signal, socket, struct, subprocess, sys, threading
+import os, re, signal, socket, struct, subprocess, sys, threading, time
 
 flowcat, work = sys.argv[1:]
 
@@ -169,7 +169,7 @@ def usr1_tells():
     lines = [process.stderr.readline() for _ in range(4)]
     assert re.match(r"flowcat: 1 of 1 connections live, 0 ended \(0 failed\), 5 B >, 5 B <$", lines[0]), lines
     assert re.match(
-        rf"  #1 tcp 127.0.0.1:{c.getsockname()[1]} -> tcp 127.0.0.1:{echo_port}, age .*, deadline in 1m39", lines[1]
+        rf"  #1 tcp 127.0.0.1:{c.getsockname()[1]} -> tcp 127.0.0.1:{echo_port}, age .*, deadline in 1m3", lines[1]
     ), lines
     assert lines[2] == "      > 5 B, waits for input\n", lines
     assert lines[3] == "      < 5 B, waits for input\n", lines
@@ -190,6 +190,48 @@ def readiness():
     assert process.wait(timeout=30) == 0
 
 
+def single():
+    process = start("tcp-listen:127.0.0.1:0", f"tcp:127.0.0.1:{echo_port}")
+    c = connect(port_of(process))
+    exchange(c, b"hello")
+    return process, c
+
+
+def one_that_moves_may_end():
+    """Without --drain one connection has for as long as bytes move, at most 5 s."""
+    process, c = single()
+    process.send_signal(signal.SIGTERM)
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        exchange(c, b"still moving")
+    drained(c)
+    assert process.wait(timeout=30) == 0
+
+
+def one_that_is_idle_is_cut():
+    process, c = single()
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert time.monotonic() - begin < 4, "it waited for nothing"
+    try:
+        assert c.recv(1) != b"", "it looks like one that ended in order"
+        raise AssertionError("a byte came")
+    except ConnectionResetError:
+        pass
+
+
+def one_that_never_ends_is_cut():
+    process, c = single()
+    process.send_signal(signal.SIGTERM)
+    try:
+        while True:
+            exchange(c, b"for ever")
+    except (ConnectionError, AssertionError):
+        pass
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+
+
 failures = []
 
 
@@ -201,7 +243,8 @@ def run(test):
 
 
 tests = [two_hundred_drain, cut_by_drain, second_signal_cuts, a_failed_one_ends_nobody_else, upstream_that_is_gone,
-         at_most_two, usr1_tells, readiness]
+         at_most_two, usr1_tells, readiness, one_that_moves_may_end, one_that_is_idle_is_cut,
+         one_that_never_ends_is_cut]
 for test in tests:
     run(test)
 echo.kill()

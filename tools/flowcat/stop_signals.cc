@@ -1,6 +1,7 @@
 #include "tools/flowcat/stop_signals.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace {
 // ignored.
 constexpr int kWakeUp = SIGURG;
 
+// In which nothing moves: nothing is under way any more.
+constexpr absl::Duration kQuiet = absl::Milliseconds(500);
+
 bool IsIgnored(int signal) {
   struct sigaction action = {};
   sigaction(signal, nullptr, &action);
@@ -19,8 +23,8 @@ bool IsIgnored(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals(absl::Duration grace, std::function<void()> on_usr1)
-    : grace_(grace), on_usr1_(std::move(on_usr1)) {
+StopSignals::StopSignals(Grace grace, std::function<void()> on_usr1)
+    : grace_(std::move(grace)), on_usr1_(std::move(on_usr1)) {
   sigemptyset(&stops_);
   for (const int signal : {SIGINT, SIGTERM}) {
     if (!IsIgnored(signal)) sigaddset(&stops_, signal);
@@ -46,20 +50,36 @@ bool StopSignals::Stop(int signal) {
     return true;
   }
   caught_ = signal;
-  if (grace_ <= absl::ZeroDuration()) {
+  const bool at_once = grace_.most <= absl::ZeroDuration();
+  if (at_once) {
     cut_.Cancel();
   } else {
-    cut_.SetDeadline(grace_);
+    cut_.SetDeadline(grace_.most);
   }
   stopping_.Cancel();
-  return grace_ <= absl::ZeroDuration();
+  return at_once;
+}
+
+int StopSignals::Next(const sigset_t& awaited) {
+  int signal = 0;
+  const bool draining =
+      caught_ != 0 && grace_.moved && !cut_.token().cancelled();
+  if (!draining) {
+    sigwait(&awaited, &signal);
+    return signal;
+  }
+  const uint64_t before = grace_.moved();
+  const timespec pause = absl::ToTimespec(kQuiet);
+  signal = sigtimedwait(&awaited, nullptr, &pause);
+  if (signal > 0) return signal;
+  if (grace_.moved() == before) cut_.Cancel();
+  return 0;
 }
 
 void StopSignals::Run(sigset_t awaited) {
   while (!ending_) {
-    int signal = 0;
-    sigwait(&awaited, &signal);
-    if (ending_ || signal == kWakeUp) continue;
+    const int signal = Next(awaited);
+    if (ending_ || signal == kWakeUp || signal <= 0) continue;
     if (signal == SIGUSR1) {
       on_usr1_();
     } else if (Stop(signal)) {

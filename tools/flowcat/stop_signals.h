@@ -5,6 +5,7 @@
 //   | signal       | grace 0           | with a grace                        |
 //   |--------------|-------------------|-------------------------------------|
 //   | the first    | stopping, and cut | stopping; cut when the grace is over|
+//   |              |                   | or, if asked for, nothing moves     |
 //   | the second   | kills             | cut                                 |
 //   | the third    |                   | kills                               |
 //
@@ -23,6 +24,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <thread>
 
@@ -31,11 +33,19 @@
 
 namespace flow_tools {
 
+// What the first signal leaves to what is under way.
+struct Grace {
+  // Until it is cut; infinite: only the second signal cuts.
+  absl::Duration most;
+  // If there is one: how much has moved so far. It is cut as soon as that has
+  // not changed for half a second.
+  std::function<uint64_t()> moved = nullptr;
+};
+
 class StopSignals {
  public:
-  // `grace`: from the first signal until what is under way is cut; infinite:
-  // only the second signal cuts. `on_usr1` is called by this object's thread.
-  StopSignals(absl::Duration grace, std::function<void()> on_usr1);
+  // `on_usr1` and Grace::moved are called by this object's thread.
+  StopSignals(Grace grace, std::function<void()> on_usr1);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -52,10 +62,12 @@ class StopSignals {
 
  private:
   void Run(sigset_t awaited);
+  // The next of `awaited`; 0: a pause in which nothing moved has cut.
+  int Next(const sigset_t& awaited);
   // True if the next one is to kill.
   bool Stop(int signal);
 
-  const absl::Duration grace_;
+  const Grace grace_;
   const std::function<void()> on_usr1_;
   flow::CancelSource stopping_;
   flow::CancelSource cut_;
