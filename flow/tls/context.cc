@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "flow/status.h"
 #include "flow/tls/failure.h"
 #include "flow/tls/names.h"
@@ -36,6 +37,18 @@ absl::StatusOr<std::string> ProtocolList(
   return list;
 }
 
+// " since 2026-01-31 12:00:00 UTC", of one that is not valid now.
+std::string SinceOrUntil(int error, const X509* certificate) {
+  if (certificate == nullptr) return "";
+  const bool old = error == X509_V_ERR_CERT_HAS_EXPIRED;
+  if (!old && error != X509_V_ERR_CERT_NOT_YET_VALID) return "";
+  return absl::StrCat(
+      old ? " since " : " until ",
+      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC",
+                       old ? NotAfter(certificate) : NotBefore(certificate),
+                       absl::UTCTimeZone()));
+}
+
 std::string Refusal(const TlsConnection& connection, int error, int depth,
                     const X509* certificate) {
   const std::vector<std::string> names = certificate == nullptr
@@ -53,8 +66,8 @@ std::string Refusal(const TlsConnection& connection, int error, int depth,
                         reason, " [", error, "]");
   }
   return absl::StrCat(
-      "the peer's certificate is not accepted: ", reason, " [", error,
-      "], at depth ", depth,
+      "the peer's certificate is not accepted: ", reason,
+      SinceOrUntil(error, certificate), " [", error, "], at depth ", depth,
       certificate == nullptr ? "" : absl::StrCat(", ", SubjectOf(certificate)),
       connection.expected_name.empty()
           ? ""

@@ -5,6 +5,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "flow/flow.h"
@@ -90,13 +92,22 @@ TEST(TlsVerificationTest, AnExpiredCertificateIsRefused) {
   TestCertificate old({"localhost"});
   old.begins_in = -absl::Hours(48);
   old.ends_in = -absl::Hours(24);
-  EXPECT_THAT(Ask("localhost", old),
-              StatusIs(kUnauthenticated, HasSubstr("has expired")));
+  const auto at = [](absl::string_view word, absl::Duration from_now) {
+    return absl::StrCat(word,
+                        absl::FormatTime(" %Y-%m-%d ", absl::Now() + from_now,
+                                         absl::UTCTimeZone()));
+  };
+  EXPECT_THAT(
+      Ask("localhost", old),
+      StatusIs(kUnauthenticated, AllOf(HasSubstr("has expired"),
+                                       HasSubstr(at("since", old.ends_in)))));
   TestCertificate early({"localhost"});
   early.begins_in = absl::Hours(24);
   early.ends_in = absl::Hours(48);
   EXPECT_THAT(Ask("localhost", early),
-              StatusIs(kUnauthenticated, HasSubstr("not yet valid")));
+              StatusIs(kUnauthenticated,
+                       AllOf(HasSubstr("not yet valid"),
+                             HasSubstr(at("until", early.begins_in)))));
 }
 
 TEST(TlsVerificationTest, ASelfSignedCertificateIsRefused) {

@@ -86,8 +86,8 @@ std::string HintForDialling(const flow::Address& address, int error) {
 
 std::string HintForTls(absl::string_view message) {
   if (absl::StrContains(message, "expired")) {
-    return "the certificate is out of date (\"flowcat probe\" says since "
-           "when): its owner has to renew it, or this machine's clock is wrong";
+    return "the certificate is out of date: its owner has to renew it, or this "
+           "machine's clock is wrong";
   }
   if (absl::StrContains(message, "self-signed") ||
       absl::StrContains(message, "self signed") ||

@@ -69,6 +69,10 @@ timeout 60 "$flowcat" probe "$(address_of expired),ca=$work/old" >"$work/probe.o
 ((status == 3)) || fail "expected exit code 3 for an expired certificate, got $status"
 grep -q 'EXPIRED since 2020-02-01' "$work/probe.out" || fail "does not say since when: $(<"$work/probe.out")"
 grep -q 'hint: the certificate is out of date' "$work/probe.err" || fail "no hint"
+status=0
+timeout 60 "$flowcat" - "$(address_of expired),ca=$work/old" </dev/null 2>"$work/probe.err" || status=$?
+((status == 3)) || fail "expected exit code 3 for an expired certificate, got $status"
+grep -q 'has expired since 2020-02-01' "$work/probe.err" || fail "does not say since when: $(<"$work/probe.err")"
 passed
 kill -TERM "$expired"
 wait_exit "$expired" 0
