@@ -105,6 +105,32 @@ TEST(AsyncRelayTest, ContextThatIsDestroyedEndsItWithCancelled) {
   EXPECT_THAT(client.Read(), IsOk());  // it is closed, at least
 }
 
+// The same where the end of the context comes between two steps of the relay.
+TEST(AsyncRelayTest, ContextThatIsDestroyedBetweenTwoStepsCancelsIt) {
+  auto [client, a] = flow_testing::UnixKind().make();
+  auto [b, server] = flow_testing::UnixKind().make();
+  auto [near, far] = flow_testing::UnixKind().make();
+  auto context = std::make_unique<AsyncContext>();
+  AsyncFlow probe = Async(std::move(near), *context);
+  absl::Notification moved;
+  RelayOptions options;
+  options.progress_interval = absl::Nanoseconds(1);
+  options.progress = [&](const CopyProgress&) {
+    if (moved.HasBeenNotified()) return;
+    moved.Notify();
+    // An empty read is OK until the context refuses all that is new.
+    while (probe.ReadInto({}).get().ok()) {
+    }
+  };
+  std::future<RelayResult> result =
+      AsyncRelay(Async(std::move(a), *context), Async(std::move(b), *context),
+                 std::move(options));
+  ASSERT_THAT(client.Write("x"), IsOk());
+  moved.WaitForNotification();
+  context.reset();
+  EXPECT_THAT(result.get().status(), StatusIs(absl::StatusCode::kCancelled));
+}
+
 TEST(AsyncRelayTest, ContextThatIsGoneRefusesIt) {
   AsyncFlow a;
   AsyncFlow b;

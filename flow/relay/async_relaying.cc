@@ -126,7 +126,7 @@ void AsyncRelaying::Taken(Way way, const StepOutcome& outcome) {
     EndSink(way);
   } else if (!idle_.GoOnAfter(outcome.status, limits_)) {
     pump.over = true;
-    result.read_status = idle_.Explain(outcome.status);
+    result.read_status = Explain(outcome.status);
     Ended(way, false);
   }
 }
@@ -146,9 +146,20 @@ void AsyncRelaying::Given(Way way, const StepOutcome& outcome) {
     Ended(way, false);
   } else if (!idle_.GoOnAfter(outcome.status, limits_)) {
     pump.over = true;
-    result.write_status = idle_.Explain(outcome.status);
+    result.write_status = Explain(outcome.status);
     Ended(way, false);
   }
+}
+
+// It began while the context was there: a step that the context's end refuses
+// is cancelled, as one that it finds waiting.
+absl::Status AsyncRelaying::Explain(const absl::Status& status) const {
+  if (!status.ok() && status == home_.Refusal()) {
+    return MakeStatus(absl::StatusCode::kCancelled,
+                      "relay() cancelled: its AsyncContext was destroyed",
+                      {ErrorKind::kCancelled, 0, "relay", "", "", 0});
+  }
+  return idle_.Explain(status);
 }
 
 // -------------------------------------------------------------------- the ends
@@ -166,8 +177,7 @@ void AsyncRelaying::EndSink(Way way) {
                     return self->EndSink(way);
                   }
                   if (!told.ok()) {
-                    self->rules_.result(way).write_status =
-                        self->idle_.Explain(told);
+                    self->rules_.result(way).write_status = self->Explain(told);
                   }
                   self->Ended(way, told.ok());
                 });

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "flow/async_flow.h"
 #include "flow/async_home.h"
 #include "flow/async_op.h"
@@ -84,6 +85,7 @@ class AsyncRelaying final : public std::enable_shared_from_this<AsyncRelaying> {
   void SourceGone(RelayRules::Way way);
   void Close(const std::shared_ptr<AsyncCore>& flow, bool abort);
   Limits StepLimits() const { return limits_.Within(idle_.deadline()); }
+  absl::Status Explain(const absl::Status& status) const;
   // One thing less to wait for.
   void Part();
   void Finish();
