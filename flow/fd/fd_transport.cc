@@ -128,8 +128,13 @@ Attempt FdTransport::TryPeerEnd(PeerEnd at_least) {
   if (look->error != 0) {
     return Attempt::Failed(look->error, ErrorScope::kDirection);
   }
-  if (look->gone) return Attempt::Peer(PeerEnd::kGone);
-  if (look->finished && at_least == PeerEnd::kFinished) {
+  // Of two fds this one is only the half that sends: its peer has finished, but
+  // is gone only if the other half is, too.
+  if (look->gone &&
+      (!two_ || (HasPeer(out_.facts.kind) && PeerGone().transferred()))) {
+    return Attempt::Peer(PeerEnd::kGone);
+  }
+  if ((look->finished || look->gone) && at_least == PeerEnd::kFinished) {
     return Attempt::Peer(PeerEnd::kFinished);
   }
   return Attempt::WouldBlock(look->wait);

@@ -129,7 +129,9 @@ TEST_F(PeerEndTest, PipesTellWhoIsLeft) {
   ASSERT_THAT(f, IsOk());
   ExpectQuiet(*f, PeerEnd::kFinished);
   in.second.reset();
-  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kFinished), IsOk());
+  // Not gone: the other pipe still has a reader.
+  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kFinished),
+              IsOkAndHolds(PeerEnd::kFinished));
   ExpectQuiet(*f, PeerEnd::kGone);
   out.first.reset();
   EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kGone), IsOkAndHolds(PeerEnd::kGone));
@@ -144,7 +146,8 @@ TEST_F(PeerEndTest, FileToWriteToIsNeverGone) {
   ASSERT_THAT(f, IsOk());
   EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kGone),
               StatusIs(StatusCode::kUnimplemented));
-  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kFinished), IsOk());
+  EXPECT_THAT(f->WaitPeerEnd(PeerEnd::kFinished),
+              IsOkAndHolds(PeerEnd::kFinished));
 }
 
 TEST_F(PeerEndTest, WatcherDoesNotKeepAnOwnedPipeOpen) {  // P5

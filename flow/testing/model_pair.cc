@@ -29,29 +29,13 @@ char ByteAt(uint64_t offset) {
   return static_cast<char>((offset * 2654435761u) >> 11);
 }
 
-// The model's word for a status.
-ModelAnswer AnswerOf(const absl::Status& status) {
-  const size_t done = BytesDone(status);
-  if (status.ok()) return {};
-  switch (flow::KindOf(status)) {
-    case ErrorKind::kClosedLocally:
-      return {Kind::kClosedLocally, done};
-    case ErrorKind::kClosedByPeer:
-      return {Kind::kClosedByPeer, done};
-    case ErrorKind::kReset:
-      return {Kind::kReset, done};
-    case ErrorKind::kSealed:
-      return {Kind::kSealed, done};
-    case ErrorKind::kDeadline:
-      return {Kind::kDeadline, done};
-    case ErrorKind::kCancelled:
-      return {Kind::kCancelled, done};
-    case ErrorKind::kTruncated:
-    case ErrorKind::kSystem:
-    case ErrorKind::kOther:
-      break;
-  }
-  return {Kind::kOther, done};
+ModelEnds InMemory(size_t capacity, SimSyscalls* sim) {
+  ModelEnds ends;
+  ends.clock = sim;
+  MemoryPairOptions options;
+  options.sys = sim;
+  std::tie(ends.flows[0], ends.flows[1]) = MemoryPair(capacity, options);
+  return ends;
 }
 
 }  // namespace
@@ -76,15 +60,69 @@ std::string ModelStep::ToString() const {
 }
 
 ModelPair::ModelPair(size_t capacity, SimSyscalls* sim)
-    : sim_(sim), model_(capacity) {
-  MemoryPairOptions options;
-  options.sys = sim;
-  std::tie(flows_[0], flows_[1]) = MemoryPair(capacity, options);
+    : ModelPair(capacity, InMemory(capacity, sim)) {}
+
+ModelPair::ModelPair(size_t capacity, ModelEnds ends)
+    : ends_(std::move(ends)), model_(capacity) {
   cancelled_.Cancel();
 }
 
+// The model's word for a status.
+ModelAnswer ModelPair::AnswerOf(const absl::Status& status) {
+  const size_t done = BytesDone(status);
+  code_ = status.code();
+  if (status.ok()) return {};
+  switch (flow::KindOf(status)) {
+    case ErrorKind::kClosedLocally:
+      return {Kind::kClosedLocally, done};
+    case ErrorKind::kClosedByPeer:
+      return {Kind::kClosedByPeer, done};
+    case ErrorKind::kReset:
+      return {Kind::kReset, done};
+    case ErrorKind::kSealed:
+      return {Kind::kSealed, done};
+    case ErrorKind::kDeadline:
+      return {Kind::kDeadline, done};
+    case ErrorKind::kCancelled:
+      return {Kind::kCancelled, done};
+    case ErrorKind::kTruncated:
+    case ErrorKind::kSystem:
+    case ErrorKind::kOther:
+      break;
+  }
+  return {Kind::kOther, done};
+}
+
+// What a stream may choose: by how much less than what is there, or than what
+// it was given, one call moves; but something.
+void ModelPair::GrantLiberties(ModelStep& step) {
+  const ModelOp op = step.ask.op;
+  const size_t real = step.real.n;
+  const size_t modelled = step.modelled.n;
+  if (step.real.kind != step.modelled.kind || real == 0 || modelled == 0) {
+    return;
+  }
+  const bool ok = step.modelled.kind == Kind::kOk;
+  const bool reads =
+      op == ModelOp::kRead || (ends_.kernel && op == ModelOp::kReadInto);
+  if (ok && reads && real < modelled) {
+    model_.Unread(step.ask.end, modelled - real);
+    step.modelled.n = real;
+  }
+  // A part, or what fitted before the limit.
+  const bool part = ok ? op == ModelOp::kWriteSome && real < modelled
+                       : step.modelled.kind == Kind::kDeadline;
+  if (ends_.kernel && part && real != modelled) {
+    model_.Took(step.ask.end, real, modelled);
+    step.modelled.n = real;
+  }
+}
+
 ModelStep ModelPair::Do(const ModelAsk& ask) {
-  ModelStep step = {ask, model_.StateOf(ask.end), false, {}, {}};
+  ModelStep step;
+  step.ask = ask;
+  step.state = model_.StateOf(ask.end);
+  if (ends_.settle != nullptr) ends_.settle(model_, ask.end);
   const StreamModel before = model_;
   step.modelled = Modelled(ask);
   if (step.modelled.kind == Kind::kWaits) {
@@ -92,14 +130,10 @@ ModelStep ModelPair::Do(const ModelAsk& ask) {
     return step;
   }
   step.asked = true;
+  code_ = absl::StatusCode::kOk;
   step.real = Real(ask);
-  // A Read gives what suits the stream; at least one byte.
-  if (ask.op == ModelOp::kRead && step.modelled.kind == Kind::kOk &&
-      step.real.kind == Kind::kOk && step.real.n > 0 &&
-      step.real.n < step.modelled.n) {
-    model_.Unread(ask.end, step.modelled.n - step.real.n);
-    step.modelled.n = step.real.n;
-  }
+  step.code = code_;
+  GrantLiberties(step);
   return step;
 }
 
@@ -109,10 +143,10 @@ flow::Limits ModelPair::LimitsOf(ModelLimit limit) const {
     case ModelLimit::kNone:
       break;
     case ModelLimit::kSoon:
-      limits.deadline = sim_->In(absl::Milliseconds(5));
+      limits.deadline = ends_.clock->Now() + absl::Milliseconds(5);
       break;
     case ModelLimit::kPast:
-      limits.deadline = sim_->Now();
+      limits.deadline = ends_.clock->Now();
       break;
     case ModelLimit::kCancelled:
       limits.cancel = cancelled_.token();
@@ -173,7 +207,7 @@ ModelAnswer ModelPair::Modelled(const ModelAsk& ask) {
 }
 
 ModelAnswer ModelPair::Real(const ModelAsk& ask) {
-  flow::Flow& flow = flows_[ask.end];
+  flow::Flow& flow = ends_.flows[ask.end];
   const flow::Limits limits = LimitsOf(ask.limit);
   switch (ask.op) {
     case ModelOp::kRead: {
@@ -219,7 +253,7 @@ ModelAnswer ModelPair::Real(const ModelAsk& ask) {
 
 ModelAnswer ModelPair::RealWrite(const ModelAsk& ask,
                                  const flow::Limits& limits) {
-  flow::Flow& flow = flows_[ask.end];
+  flow::Flow& flow = ends_.flows[ask.end];
   const std::string bytes = Next(ask.end, ask.n);
   if (ask.op == ModelOp::kWriteSome) {
     const absl::StatusOr<size_t> n = flow.WriteSome(bytes, limits);

@@ -11,9 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
-#include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/base/config.h"
@@ -21,6 +19,7 @@
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
 #include "flow/testing/fault_options.h"
+#include "flow/testing/model_draw.h"
 #include "flow/testing/model_pair.h"
 #include "flow/testing/sim_syscalls.h"
 #include "flow/testing/stream_model.h"
@@ -39,7 +38,9 @@ namespace {
 
 class RandomRun {
  public:
-  explicit RandomRun(uint64_t seed) : random_(seed) { sim_.AutoAdvance(1); }
+  explicit RandomRun(uint64_t seed) : draw_(seed, /*too_much=*/400) {
+    sim_.AutoAdvance(1);
+  }
 
   // Until `ops` calls have been compared. False: a divergence, which is told.
   bool Go(uint64_t ops);
@@ -51,69 +52,14 @@ class RandomRun {
   const Reached& reached() const { return reached_; }
 
  private:
-  size_t Below(size_t n) { return random_() % n; }
-  ModelAsk Draw();
-  // Calls that bring a fresh pair into one of the states which calls by chance
-  // alone come to rarely.
-  std::vector<ModelAsk> DrawBeginning();
   bool Compare(ModelPair& pair, const ModelAsk& ask);
 
-  std::mt19937_64 random_;
+  ModelDraw draw_;
   SimSyscalls sim_;
   uint64_t digest_ = 14695981039346656037u;  // FNV-1a
   Reached reached_ = {};
   std::vector<std::string> trace_;  // of this pair
 };
-
-ModelAsk RandomRun::Draw() {
-  ModelAsk ask;
-  // Endings are rarer, or each pair would be over before it is full.
-  do {
-    ask.op = static_cast<ModelOp>(Below(kModelOps));
-  } while (ask.op >= ModelOp::kShutRead &&
-           Below(ask.op >= ModelOp::kClose ? 8 : 4) != 0);
-  ask.end = static_cast<int>(Below(2));
-  const size_t sizes[] = {0, 1, 2, 3, 5, 8, 17, 100};
-  ask.n = sizes[Below(8)];
-  ask.limit = ModelLimit::kSoon;
-  if (Below(8) == 0) ask.limit = ModelLimit::kPast;
-  if (Below(16) == 0) ask.limit = ModelLimit::kCancelled;
-  if (Below(16) == 0) ask.limit = ModelLimit::kNone;
-  return ask;
-}
-
-std::vector<ModelAsk> RandomRun::DrawBeginning() {
-  const int a = static_cast<int>(Below(2));
-  const int b = 1 - a;
-  const auto soon = ModelLimit::kSoon;
-  const std::vector<ModelAsk> write_side[] = {
-      {},
-      {{ModelOp::kShutWrite, a, 0, soon}},
-      {{ModelOp::kShutRead, b, 0, soon},
-       {ModelOp::kWrite, a, 1, soon}},    // refused
-      {{ModelOp::kWrite, a, 400, soon}},  // sealed
-      {{ModelOp::kAbort, b, 0, soon},
-       {ModelOp::kWriteSome, a, 1, soon}},  // reset
-  };
-  const std::vector<ModelAsk> read_side[] = {
-      {},
-      {{ModelOp::kShutRead, a, 0, soon}},
-      {{ModelOp::kShutWrite, b, 0, soon}, {ModelOp::kRead, a, 0, soon}},  // eof
-      {{ModelOp::kAbort, b, 0, soon}, {ModelOp::kRead, a, 0, soon}},  // reset
-      {{ModelOp::kWriteSome, b, 1, soon}},                            // data
-  };
-  std::vector<ModelAsk> first = write_side[Below(5)];
-  std::vector<ModelAsk> second = read_side[Below(5)];
-  if (Below(2) == 0) std::swap(first, second);
-  first.insert(first.end(), second.begin(), second.end());
-  if (Below(3) == 0) first.push_back({ModelOp::kShutWrite, a, 0, soon});
-  // Then any call there is, endings not rarer than others.
-  for (int i = 0; i < 2; ++i) {
-    first.push_back(
-        {static_cast<ModelOp>(Below(kModelOps)), a, Below(3), soon});
-  }
-  return first;
-}
 
 bool RandomRun::Compare(ModelPair& pair, const ModelAsk& ask) {
   const ModelStep step = pair.Do(ask);
@@ -133,15 +79,12 @@ bool RandomRun::Compare(ModelPair& pair, const ModelAsk& ask) {
 bool RandomRun::Go(uint64_t ops) {
   const size_t capacities[] = {1, 2, 7, 64, 300};
   while (ops > 0) {
-    ModelPair pair(capacities[Below(5)], &sim_);
+    ModelPair pair(capacities[draw_.Below(5)], &sim_);
     trace_.clear();
-    std::vector<ModelAsk> asks;
-    if (Below(16) != 0) asks = DrawBeginning();
-    const size_t count = 6 + Below(8);
-    while (asks.size() < count) asks.push_back(Draw());
+    const std::vector<ModelAsk> asks = draw_.Life();
     for (size_t i = 0; i < asks.size() && ops > 0; ++i, --ops) {
       if (!Compare(pair, asks[i])) return false;
-      if (pair.model().over() && Below(4) == 0) break;
+      if (pair.model().over() && draw_.Below(4) == 0) break;
     }
   }
   return true;

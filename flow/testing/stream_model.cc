@@ -120,6 +120,11 @@ ModelAnswer StreamModel::Write(int index, size_t n, bool some,
   return answer;
 }
 
+void StreamModel::Took(int index, size_t n, size_t modelled) {
+  ends_[1 - index].queued += n - modelled;
+  if (ends_[index].write == Over::kSealed) ends_[index].first_count = n;
+}
+
 void StreamModel::ShutRead(End& me) {
   me.read_shut = true;
   me.takes_none = true;

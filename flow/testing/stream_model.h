@@ -69,8 +69,11 @@ class StreamModel {
   ModelAnswer Read(int index, size_t max, ModelLimit limit);
   void Unread(int index, size_t n) { ends_[index].queued += n; }
 
-  // All of `n` bytes, or (`some`) what goes in one step.
+  // All of `n` bytes, or (`some`) what goes in one step. How many fit is a
+  // liberty of the kernel's, too: if it has taken another number than the model
+  // says, Took(that number, the model's) follows.
   ModelAnswer Write(int index, size_t n, bool some, ModelLimit limit);
+  void Took(int index, size_t n, size_t modelled);
 
   ModelAnswer Shutdown(int index, flow::ShutdownMode mode, ModelLimit limit);
   ModelAnswer Close(int index);
@@ -80,13 +83,6 @@ class StreamModel {
   // Both have been closed: nothing new can happen.
   bool over() const { return ends_[0].closed && ends_[1].closed; }
 
-  // Which of kStates states an end is in, for counting what was reached, and
-  // its name.
-  static constexpr int kStates = 40;
-  int StateOf(int index) const;
-  static std::string StateName(int state);
-
- private:
   // What ended a side.
   enum class Over : uint8_t { kNo, kEnd, kReset, kSealed };
 
@@ -104,7 +100,15 @@ class StreamModel {
     bool reset = false;
     size_t queued = 0;  // bytes on their way to this end
   };
+  const End& end(int index) const { return ends_[index]; }
 
+  // Which of kStates states an end is in, for counting what was reached, and
+  // its name.
+  static constexpr int kStates = 40;
+  int StateOf(int index) const;
+  static std::string StateName(int state);
+
+ private:
   // The limit that a call runs into before it tries, or kOk.
   static ModelAnswer Limited(ModelLimit limit);
   static ModelAnswer Waits(ModelLimit limit);
