@@ -10,6 +10,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,6 +143,14 @@ void RawCall(benchmark::State& state, const Call& call) {
   Run(state, [&] { call.raw(*hidden, bytes); });
 }
 
+// With FLOW_BENCH_ITERATIONS so many, for who counts instructions.
+void Register(const std::string& name,
+              const std::function<void(benchmark::State&)>& run) {
+  auto* const made = benchmark::RegisterBenchmark(name.c_str(), run);
+  const char* const iterations = std::getenv("FLOW_BENCH_ITERATIONS");
+  if (iterations != nullptr) made->Iterations(std::atoi(iterations));
+}
+
 void RegisterAll() {
   static const Armed* const deadline = new Armed(/*with_token=*/false);
   static const Armed* const token = new Armed();
@@ -152,14 +162,12 @@ void RegisterAll() {
   };
   for (const Call& call : kCalls) {
     const std::string base = absl::StrCat("FastPath/", call.name, "/");
-    benchmark::RegisterBenchmark(
-        (base + "Raw").c_str(),
-        [&call](benchmark::State& state) { RawCall(state, call); });
+    Register(base + "Raw",
+             [&call](benchmark::State& state) { RawCall(state, call); });
     for (const auto& [how, limits] : hows) {
-      benchmark::RegisterBenchmark((base + how).c_str(),
-                                   [&call, limits = limits](auto& state) {
-                                     Ours(state, call, *limits);
-                                   });
+      Register(base + how, [&call, limits = limits](benchmark::State& state) {
+        Ours(state, call, *limits);
+      });
     }
   }
 }

@@ -7,15 +7,18 @@
 // whose ends live in a child process. KiB: resident memory per flow with its
 // read; threads: of this process. Pool: two pool threads; Inline: callbacks on
 // the poller's thread; RawEpoll: a lean loop over descriptors; RawThreads: a
-// thread for each.
+// thread for each. With FLOW_BENCH_HISTOGRAM set all times are told, in
+// classes.
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "benchmark/benchmark.h"
 #include "flow/async_flow.h"
@@ -42,6 +46,14 @@ using flow::AsyncContext;
 using flow::AsyncFlow;
 using flow::Limits;
 
+// How many took 2^(k/4) us or longer, and less than 2^((k+1)/4): counter "hk".
+void Histogram(benchmark::State& state, const std::vector<double>& us) {
+  for (const double one : us) {
+    const int k = std::max(0, static_cast<int>(std::log2(one) * 4));
+    state.counters[absl::StrCat("h", k)].value += 1;
+  }
+}
+
 void Measure(benchmark::State& state, const FarPeers& peers) {
   std::minstd_rand random(1);
   std::vector<double> us;
@@ -55,6 +67,7 @@ void Measure(benchmark::State& state, const FarPeers& peers) {
   state.counters["p50_us"] = us[us.size() / 2];
   state.counters["p90_us"] = us[us.size() * 90 / 100];
   state.counters["p99_us"] = us[us.size() * 99 / 100];
+  if (std::getenv("FLOW_BENCH_HISTOGRAM") != nullptr) Histogram(state, us);
 }
 
 void ReportProcess(benchmark::State& state, double kib_before, size_t count) {

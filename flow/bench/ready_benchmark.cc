@@ -24,7 +24,6 @@
 #include "flow/bench/rig.h"
 #include "flow/executor.h"
 #include "flow/fd/fd.h"
-#include "flow/flow.h"
 #include "flow/thread_pool.h"
 
 namespace flow_bench {
@@ -32,7 +31,6 @@ namespace {
 
 using flow::AsyncContext;
 using flow::AsyncFlow;
-using flow::Flow;
 
 constexpr size_t kSmall = 64;
 
