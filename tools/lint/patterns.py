@@ -26,7 +26,7 @@ def library(path):
 
 
 def test(path):
-    return path.startswith("flow/testing/") or re.search(r"_(test|benchmark|fuzz|test_support)\.(cc|h)$", path)
+    return path.startswith(("flow/testing/", "flow/bench/")) or re.search(r"_(test|benchmark|fuzz|test_support)\.(cc|h)$", path)
 
 
 def ours(path):

@@ -41,6 +41,7 @@ BELOW = {
 # The library's rooms; the rest may include all of them.
 LIBRARY = list(BELOW)
 BELOW["testing"] = LIBRARY
+BELOW["bench"] = LIBRARY
 BELOW["examples"] = LIBRARY
 BELOW["tools"] = LIBRARY
 
