@@ -8,6 +8,7 @@
 #include "flow/async_op.h"
 #include "flow/async_sink.h"
 #include "flow/core.h"
+#include "flow/observer.h"
 #include "flow/poller.h"
 #include "flow/status.h"
 
@@ -263,6 +264,11 @@ bool AsyncFlow::ends_are_visible() const {
 int AsyncFlow::native_handle() const {
   return core_ == nullptr ? -1 : core_->core().NativeHandle();
 }
+void AsyncFlow::Observe(std::shared_ptr<FlowObserver> observer) const {
+  if (core_ == nullptr || observer == nullptr) return;
+  core_->core().observed().Add(std::move(observer));
+}
+
 std::string AsyncFlow::ToString() const {
   return core_ == nullptr ? "no flow" : core_->core().ToString();
 }

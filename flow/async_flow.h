@@ -154,6 +154,7 @@ class AsyncFlow {
   Endpoint local() const;
   Endpoint peer() const;
   Stats GetStats() const;
+  void Observe(std::shared_ptr<FlowObserver> observer) const;
   bool abort_is_visible() const;
   bool ends_are_visible() const;
   int native_handle() const;

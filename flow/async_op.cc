@@ -57,6 +57,7 @@ void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
     return;
   }
   o->was_open_ = core_->state().Ask(o->turn_.role()) != Answer::kClosed;
+  o->turn_.Begun();
   bool first = false;
   {
     absl::MutexLock lock(&mu_);
@@ -69,6 +70,7 @@ void AsyncCore::Submit(std::unique_ptr<AsyncOp> op) {
       o->queued_ = true;
       core_->CountQueued(o->turn_.direction(), 1);
       o->sleeper_.Arm();
+      o->turn_.Waits(Activity::kTurn, o->sleeper_);
       o->ParkInLine();
     }
   }
@@ -308,6 +310,7 @@ bool AsyncOp::Moved(Job::Then then) {
 void AsyncOp::ParkFor(const Wait& wait) {
   sleeper_.BeginWait();
   const Wait until = sleeper_.Calmed(wait, woken_by_fd(), kFutileParked);
+  turn_.Waits(ActivityOf(wait), sleeper_);
   flow_->core().SetActivity(turn_.direction(), ActivityOf(wait));
   flow_->poller().Park(*this, flow_->parked(), until, limits_.cancel.signal(),
                        sleeper_.LimitInstant(),
@@ -343,6 +346,11 @@ void AsyncOp::Finish(bool done) {
   // One that never had its turn holds nothing; its job may look at the flow
   // only in its turn (AsyncRead's at the hint of the read before).
   if (entered_) job().LetGo();
+  if (outcome_.ok()) {
+    turn_.Ended(woke_);
+  } else {
+    turn_.EndedAs(outcome_.code(), woke_);
+  }
   turn_.Leave();
   Poller& poller = flow_->poller();
   {

@@ -6,8 +6,10 @@ namespace internal {
 bool Call::Begin() {
   sleeper_.Arm();
   const Answer answer = turn_.Enter();
+  turn_.Begun();
   if (!turn_.under_way() || !WithinLimits()) return false;
   if (answer == Answer::kTurn) {
+    turn_.Waits(Activity::kTurn, sleeper_);
     if (!turn_.core().WaitTurn(turn_.role(), sleeper_, woke_)) {
       turn_.GaveUp();
       return false;
@@ -20,7 +22,11 @@ bool Call::Begin() {
          (answer != Answer::kTurn || WithinLimits());  // it may have taken long
 }
 
-bool Call::Look() { return turn_.Look() == Answer::kTry && WithinLimits(); }
+bool Call::Look() {
+  const bool open = turn_.Look() == Answer::kTry;
+  turn_.Begun();
+  return open && WithinLimits();
+}
 
 bool Call::WithinLimits() {
   woke_ = sleeper_.Check();
@@ -58,6 +64,7 @@ bool Call::SleepUntilTry(const Wait& wait) {
   while (turn_.answer() == Answer::kWait || turn_.answer() == Answer::kSettle) {
     // What settles an end is the other side's notification alone.
     const Wait& until = turn_.answer() == Answer::kWait ? wait : Wait();
+    turn_.Waits(ActivityOf(until), sleeper_);
     turn_.core().SetActivity(turn_.direction(), ActivityOf(until));
     woke_ = sleeper_.Sleep(until);
     turn_.core().SetActivity(turn_.direction(), Activity::kIdle);

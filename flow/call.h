@@ -34,6 +34,9 @@ class Call {
        uint64_t total = 0)
       : turn_(core, role, operation, total),
         sleeper_(core.sys(), limits, &core.signal()) {}
+  ~Call() { turn_.Ended(woke_); }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
   // Comes in, waits for the turn, looks at the limits. False: over.
   bool Begin();

@@ -250,12 +250,30 @@ void Core::RunClose() {
   if (fd_guard_ != nullptr) fd_guard_->BeforeClose();
   const absl::Status status = transport_->Close();
   transport_.reset();
+  TellOver(status);
+}
+
+void Core::TellOver(const absl::Status& close_status) {
   {
     MutexLock lock(&mu_);
-    close_status_ = status;
+    transport_gone_ = true;
+  }
+  // Before a Close that waits returns, so that its caller finds it done.
+  if (Observing* const told = observing(); told != nullptr) told->Over();
+  {
+    MutexLock lock(&mu_);
+    close_status_ = close_status;
     close_done_ = true;
   }
   signal_.Notify();
+}
+
+Observing& Core::observed() {
+  MutexLock lock(&mu_);
+  if (observing() == nullptr) {
+    observing_.store(new Observing(transport_gone_), std::memory_order_release);
+  }
+  return *observing();
 }
 
 std::optional<absl::Status> Core::CloseResult() {
@@ -331,11 +349,7 @@ absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
     // Nobody is inside, and nobody comes in any more.
     transport = std::move(transport_);
     released_.store(true, std::memory_order_release);
-    {
-      MutexLock lock(&mu_);
-      close_done_ = true;
-    }
-    signal_.Notify();  // a Close that has come meanwhile waits for this
+    TellOver(absl::OkStatus());
     Unpin();
     return transport;
   }

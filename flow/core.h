@@ -33,6 +33,8 @@
 #include "absl/strings/string_view.h"
 #include "flow/endpoint.h"
 #include "flow/limits.h"
+#include "flow/observer.h"
+#include "flow/observing.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/state.h"
@@ -179,6 +181,13 @@ class Core {
            bytes_written_.load(std::memory_order_relaxed);
   }
 
+  // ---- Who is told. Null while nobody has asked: the one look of each step.
+  Observing* observing() const {
+    return observing_.load(std::memory_order_acquire);
+  }
+  // Made when first asked for.
+  Observing& observed() ABSL_LOCKS_EXCLUDED(mu_);
+
   // How large the next fresh buffer should be. By the holder of the read side.
   size_t read_hint() const { return read_hint_; }
   void set_read_hint(size_t hint) { read_hint_ = static_cast<uint32_t>(hint); }
@@ -197,7 +206,7 @@ class Core {
     void Remove(Waiter* waiter);
   };
 
-  ~Core() = default;  // by the last who lets go
+  ~Core() { delete observing(); }  // by the last who lets go
 
   template <typename Event>
   Step Apply(Event event) {
@@ -226,6 +235,8 @@ class Core {
   bool HandOver(Direction d) ABSL_LOCKS_EXCLUDED(mu_);
   bool Queue(Waiter* waiter, Direction d) ABSL_LOCKS_EXCLUDED(mu_);
   void RunClose();
+  // The transport is gone, which `close_status` says.
+  void TellOver(const absl::Status& close_status) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AwaitClosed();
 
   Atomic<uint64_t> word_;
@@ -242,6 +253,7 @@ class Core {
   absl::Status read_error_ ABSL_GUARDED_BY(mu_);
   absl::Status write_error_ ABSL_GUARDED_BY(mu_);
   absl::Status close_status_ ABSL_GUARDED_BY(mu_);
+  bool transport_gone_ ABSL_GUARDED_BY(mu_) = false;
   bool close_done_ ABSL_GUARDED_BY(mu_) = false;
 
   const Endpoint local_;
@@ -263,6 +275,7 @@ class Core {
   std::atomic<uint64_t> writes_{0};
   std::atomic<Activity> activity_[2] = {Activity::kIdle, Activity::kIdle};
   std::atomic<uint32_t> queued_[2] = {0, 0};
+  std::atomic<Observing*> observing_{nullptr};  // made under mu_
 };
 
 }  // namespace internal

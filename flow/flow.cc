@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "flow/core.h"
+#include "flow/observer.h"
 #include "flow/reading.h"
 #include "flow/shutting.h"
 #include "flow/writing.h"
@@ -107,6 +108,11 @@ Endpoint Flow::peer() const {
 
 Stats Flow::GetStats() const {
   return core_ == nullptr ? Stats() : core_->GetStats();
+}
+
+void Flow::Observe(std::shared_ptr<FlowObserver> observer) const {
+  if (core_ == nullptr || observer == nullptr) return;
+  core_->observed().Add(std::move(observer));
 }
 
 bool Flow::abort_is_visible() const {

@@ -92,6 +92,7 @@
 namespace flow {
 
 class AsyncFlow;
+class FlowObserver;
 
 namespace internal {
 class Core;
@@ -156,9 +157,9 @@ class Flow {
   // flushes, and tells the peer that no more will come; later writes answer
   // *closed locally*. Cut by a limit, it can be called again to go on.
   // kReadWrite: both, or, if a limit has passed before it began, neither. If
-  // this flow is a layer (TLS over TCP) and both sides are
-  // now shut, the flow below is closed, in order (at most 1 s, within
-  // `limits`). OK also when the side had ended before.
+  // this flow is a layer (TLS over TCP) and both sides are now shut, the flow
+  // below is closed, in order (at most 1 s, within `limits`). OK also when the
+  // side had ended before.
   [[nodiscard]] absl::Status Shutdown(ShutdownMode mode,
                                       const Limits& limits = {});
 
@@ -196,14 +197,17 @@ class Flow {
   // True unless default-constructed, moved-from or released.
   explicit operator bool() const;
 
-  // Both ends, as they were when the flow was made.
-  Endpoint local() const;
+  Endpoint local() const;  // as it was when the flow was made
   Endpoint peer() const;
 
   // Bytes and operations each way, age, and what the flow waits for.
   Stats GetStats() const;
 
-  // True if the peer can see an Abort / a Shutdown(kWrite) as such.
+  // Tells `observer` (flow/observer.h) of operations that begin from now on,
+  // beside the others that it has. Any thread. Nothing on no flow.
+  void Observe(std::shared_ptr<FlowObserver> observer) const;
+
+  // Whether the peer can see an Abort / a Shutdown(kWrite) as such.
   bool abort_is_visible() const;
   bool ends_are_visible() const;
 

@@ -31,6 +31,7 @@ Attempt ReadJob::Try(Core& core) {
 Job::Then ReadJob::Moved(Turn& turn, size_t n) {
   if (n == 0 || n > into_.iov_len) return Then::kBroken;
   got_ = n;
+  turn.CountMoved(n);
   turn.core().CountRead(n);
   return Then::kDone;
 }
@@ -55,6 +56,7 @@ Job::Then FreshReadJob::Moved(Turn& turn, size_t n) {
   const bool direct = buffer_.capacity() > 0;
   const size_t capacity = direct ? buffer_.capacity() : kScratch;
   if (n == 0 || n > capacity) return Then::kBroken;
+  turn.CountMoved(n);
   turn.core().CountRead(n);
   // The direction is held, so nobody else changes the hint.
   turn.core().set_read_hint(NextHint(hint_, capacity, n));
@@ -99,6 +101,7 @@ Job::Then WriteSomeJob::Moved(Turn& turn, size_t n) {
   if (taken_ > 0) return Then::kDone;
   if (n == 0 || n > piece_.iov_len) return Then::kBroken;
   taken_ = n;
+  turn.CountMoved(n);
   turn.core().CountWritten(n);
   turn.core().CountWrite();
   return Then::kOn;
@@ -129,8 +132,9 @@ Attempt DrainJob::Try(Core& core) {
                 : core.transport().TryRead(scratch);
 }
 
-Job::Then DrainJob::Moved(Turn& /*turn*/, size_t n) {
+Job::Then DrainJob::Moved(Turn& turn, size_t n) {
   if (n == 0 || n > kScratch) return Then::kBroken;
+  turn.CountMoved(n);
   left_ -= std::min<uint64_t>(left_, n);
   return left_ > 0 ? Then::kMore : Then::kDone;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "flow/observer.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/stats.h"
@@ -58,7 +59,9 @@ void ExpectWords(std::initializer_list<Enum> values) {
 
 TEST(NamesTest, EnumsPrintInWords) {
   ExpectWords({Activity::kIdle, Activity::kTrying, Activity::kFd,
-               Activity::kSignal, Activity::kTime});
+               Activity::kSignal, Activity::kTime, Activity::kTurn});
+  ExpectWords({OperationKind::kRead, OperationKind::kDrain,
+               OperationKind::kWrite, OperationKind::kShutdown});
   ExpectWords(
       {ShutdownMode::kRead, ShutdownMode::kWrite, ShutdownMode::kReadWrite});
   ExpectWords({PeerEnd::kFinished, PeerEnd::kGone});

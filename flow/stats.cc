@@ -23,6 +23,8 @@ absl::string_view ActivityName(Activity activity) {
       return "waiting for another thread";
     case Activity::kTime:
       return "waiting for a time";
+    case Activity::kTurn:
+      return "waiting for its turn";
   }
   return "unknown";
 }

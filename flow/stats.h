@@ -21,6 +21,7 @@ enum class Activity : uint8_t {
   kFd,      // asleep until the kernel has something
   kSignal,  // asleep until another thread has something
   kTime,    // asleep until an instant: a throttle, a back-off
+  kTurn,    // behind other calls of its direction; only an observer is told
 };
 absl::string_view ActivityName(Activity activity);
 std::ostream& operator<<(std::ostream& os, Activity activity);

@@ -1,6 +1,7 @@
 #include "flow/turn.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "flow/sys/errno_table.h"
@@ -183,6 +184,86 @@ absl::Status Turn::StatusOf(Woke woke) const {
       break;
   }
   return absl::OkStatus();
+}
+
+// ------------------------------------------------------------------- observed
+
+Operation Turn::AsOperation() const {
+  Operation operation;
+  operation.id = id_;
+  switch (role_) {
+    case Role::kRead:
+      operation.kind = OperationKind::kRead;
+      break;
+    case Role::kDrain:
+      operation.kind = OperationKind::kDrain;
+      break;
+    case Role::kWrite:
+      operation.kind = OperationKind::kWrite;
+      break;
+    case Role::kShutdown:
+      operation.kind = OperationKind::kShutdown;
+      break;
+  }
+  operation.name = operation_;
+  operation.size = total_;
+  operation.began = began_;
+  return operation;
+}
+
+void Turn::ReportBegin() {
+  Observing& observing = *core_.observing();
+  observers_ = observing.first();
+  if (observers_ == nullptr) return;
+  id_ = observing.NextId();
+  began_ = core_.sys()->Now();
+  const Operation operation = AsOperation();
+  for (const auto* node = observers_; node != nullptr; node = node->next) {
+    node->observer->OnBegin(operation);
+  }
+}
+
+void Turn::ReportWait(Activity what, Sleeper& sleeper) {
+  sleeper.BeginWait();
+  Waiting waiting;
+  waiting.what = what;
+  waiting.until = sleeper.LimitInstant();
+  waiting.bytes = done_ + moved_;
+  // Who stands in line has nothing to say of who is being served.
+  if (what != Activity::kTurn) {
+    core_.observing()->SetLimit(direction(), waiting.until);
+  }
+  if (observers_ == nullptr) return;
+  const Operation operation = AsOperation();
+  for (const auto* node = observers_; node != nullptr; node = node->next) {
+    node->observer->OnWait(operation, waiting);
+  }
+}
+
+absl::StatusCode Turn::CodeOfEnd(Woke woke) const {
+  // As the caller of a Shutdown is told.
+  const bool shut = role_ == Role::kShutdown && woke == Woke::kRetry &&
+                    (answer_ == Answer::kShut || answer_ == Answer::kClosed);
+  return shut ? absl::StatusCode::kOk : StatusOf(woke).code();
+}
+
+void Turn::ReportEnd(absl::StatusCode code, Woke woke) {
+  Outcome outcome;
+  outcome.code = code;
+  outcome.eof = code == absl::StatusCode::kOk && woke == Woke::kRetry &&
+                answer_ == Answer::kEof;
+  outcome.bytes = done_ + moved_;
+  outcome.duration = core_.sys()->Now() - began_;
+  const Operation operation = AsOperation();
+  // Nobody should wait for the direction while observers look; they belong to
+  // the Core, which might be gone when the last has left.
+  core_.Pin();
+  Leave();
+  for (const auto* node = std::exchange(observers_, nullptr); node != nullptr;
+       node = node->next) {
+    node->observer->OnEnd(operation, outcome);
+  }
+  core_.Unpin();
 }
 
 std::string Turn::Context() const {

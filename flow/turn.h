@@ -14,12 +14,17 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "flow/core.h"
+#include "flow/observer.h"
+#include "flow/observing.h"
 #include "flow/sleeper.h"
 #include "flow/state.h"
+#include "flow/stats.h"
 #include "flow/status.h"
+#include "flow/sys/mono_time.h"
 #include "flow/transport.h"
 
 namespace flow {
@@ -79,6 +84,30 @@ class Turn {
   uint64_t total() const { return total_; }
   bool cut_in_the_middle() const { return done_ > 0 && done_ < total_; }
 
+  // ---- Reports to who observes the flow (flow/observer.h), by both drivers.
+  // Nothing is reported of a turn that was not begun so. The flow is there.
+  void Begun() {
+    if (ABSL_PREDICT_FALSE(core_.observing() != nullptr)) ReportBegin();
+  }
+  // It is about to sleep or to be parked, within the limits of `sleeper`.
+  void Waits(Activity what, Sleeper& sleeper) {
+    if (ABSL_PREDICT_FALSE(core_.observing() != nullptr)) {
+      ReportWait(what, sleeper);
+    }
+  }
+  // It is over; `woke` as for StatusOf. Leaves, if somebody is told.
+  void Ended(Woke woke) {
+    if (ABSL_PREDICT_FALSE(observers_ != nullptr)) {
+      ReportEnd(CodeOfEnd(woke), woke);
+    }
+  }
+  // The same, with a code that is not the turn's.
+  void EndedAs(absl::StatusCode code, Woke woke) {
+    if (ABSL_PREDICT_FALSE(observers_ != nullptr)) ReportEnd(code, woke);
+  }
+  // Bytes that CountDone does not count: what is read, or taken in part.
+  void CountMoved(uint64_t bytes) { moved_ += bytes; }
+
   // Why the call is over; OK for an end of stream. `woke` is the limit that
   // ended it, kRetry if none did.
   absl::Status StatusOf(Woke woke) const;
@@ -92,6 +121,11 @@ class Turn {
   Tried Classify(const Attempt& attempt) const;
   absl::Status ErrorOf(const Attempt& attempt) const;
   absl::Status RecordedError() const;
+  Operation AsOperation() const;
+  absl::StatusCode CodeOfEnd(Woke woke) const;
+  void ReportBegin();
+  void ReportWait(Activity what, Sleeper& sleeper);
+  void ReportEnd(absl::StatusCode code, Woke woke);
 
   Core& core_;
   const Role role_;
@@ -100,6 +134,10 @@ class Turn {
   const absl::string_view operation_;
   const uint64_t total_;
   uint64_t done_ = 0;
+  uint64_t moved_ = 0;
+  const Observing::Node* observers_ = nullptr;  // null: nobody is told
+  uint64_t id_ = 0;                             // if somebody is told
+  MonoTime began_;                              // the same
 };
 
 }  // namespace internal

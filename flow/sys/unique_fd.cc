@@ -1,10 +1,28 @@
 #include "flow/sys/unique_fd.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "flow/sys/syscalls.h"
 
+// Defined by //flow/testing:fd_guard alone, so null elsewhere: no state of ours,
+// and one look at a constant for each descriptor.
+extern "C" {
+__attribute__((weak)) void flow_fd_guard_take(int fd);
+__attribute__((weak)) void flow_fd_guard_give(int fd);
+}
+
 namespace flow {
+
+UniqueFd::UniqueFd(int fd, Syscalls* sys) : fd_(fd), sys_(sys) {
+  if (&flow_fd_guard_take != nullptr && fd >= 0) flow_fd_guard_take(fd);
+}
+
+int UniqueFd::release() {
+  const int fd = std::exchange(fd_, -1);
+  if (&flow_fd_guard_give != nullptr && fd >= 0) flow_fd_guard_give(fd);
+  return fd;
+}
 
 int UniqueFd::reset() {
   const int fd = release();

@@ -6,6 +6,9 @@
 // closed, so that a second close, or a use after close, hits a stranger's file.
 // UniqueFd is therefore move-only and has no conversion to int: misuse does not
 // compile. Not thread-safe: like a pointer, it belongs to one thread at a time.
+//
+// Who closes its number all the same is found by //flow/testing:fd_guard, which
+// is told of each number that is taken over and given away, where it is linked.
 
 #ifndef FLOW_SYS_UNIQUE_FD_H_
 #define FLOW_SYS_UNIQUE_FD_H_
@@ -23,7 +26,7 @@ class UniqueFd {
 
   // Takes ownership of `fd`; -1 owns nothing. `sys` closes it and must outlive
   // this object; null means the real kernel.
-  explicit UniqueFd(int fd, Syscalls* sys = nullptr) : fd_(fd), sys_(sys) {}
+  explicit UniqueFd(int fd, Syscalls* sys = nullptr);
 
   UniqueFd(UniqueFd&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), sys_(other.sys_) {}
@@ -44,7 +47,7 @@ class UniqueFd {
   bool valid() const { return fd_ >= 0; }
 
   // Gives ownership away; the caller closes the number returned.
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  [[nodiscard]] int release();
 
   // Closes now. Returns 0, or the errno of close(2). The number is gone either
   // way: Linux frees it before it reports an error (close(2), "Dealing with

@@ -17,6 +17,7 @@ CONTRACT = {
     "cancel",
     "endpoint",
     "limits",
+    "observer",
     "or_eof",
     "signal",
     "stats",
@@ -34,6 +35,8 @@ BELOW = {
     "buffered": ["layers", "fd", "driver", "waist", "contract", "sys"],
     "layers": ["fd", "driver", "waist", "contract", "sys"],
     "net": ["fd", "driver", "waist", "contract", "sys"],
+    # Of flows that others made, with futures too.
+    "registry": ["driver", "waist", "state", "contract", "sys"],
     "relay": ["fd", "driver", "waist", "state", "contract", "sys"],  # makes calls of its own
     # For tls: and tls-listen: alone, which stand on what net dials and accepts.
     "tls": ["net", "fd", "driver", "waist", "contract", "sys"],
