@@ -21,6 +21,9 @@
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/status.h"
 #include "flow/sys/syscalls.h"
+#include "flow/testing/call_set.h"
+#include "flow/testing/fault_options.h"
+#include "flow/testing/fault_syscalls.h"
 #include "flow/testing/matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -172,6 +175,22 @@ TEST(EndingsTest, AbortIsAResetForATcpPeer) {  // E.28
   EXPECT_THAT(peer->Read(), IsKind(ErrorKind::kReset));
   EXPECT_THAT(f->Read(), IsKind(ErrorKind::kClosedLocally));
   EXPECT_THAT(f->Write("x"), IsKind(ErrorKind::kClosedLocally));
+}
+
+// P1: never an end in order, though the call that resets at once is refused.
+TEST(EndingsTest, AbortIsAResetThoughItsCallFails) {
+  FaultSyscalls sys(FaultOptions::FailNth(1, EINTR, NthFault::kForever,
+                                          CallSet({Call::kConnect})));
+  flow::FdOptions options;
+  options.sys = &sys;
+  RawPair tcp = RawTcpPair();
+  absl::StatusOr<Flow> f = Adopt(std::move(tcp.first), options);
+  absl::StatusOr<Flow> peer = Adopt(std::move(tcp.second));
+  ASSERT_THAT(f, IsOk());
+  ASSERT_THAT(peer, IsOk());
+  EXPECT_THAT(f->Abort(), IsOk());
+  EXPECT_GT(sys.nth_faults(), 0);
+  EXPECT_THAT(peer->Read(absl::Seconds(10)), IsKind(ErrorKind::kReset));
 }
 
 TEST(EndingsTest, AbortOfABorrowedSocketLeavesTheConnection) {  // P6

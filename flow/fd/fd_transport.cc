@@ -174,7 +174,12 @@ void FdTransport::Abort() {
   // elsewhere, which a close with SO_LINGER 0 doesn't.
   sockaddr none = {};
   none.sa_family = AF_UNSPEC;
-  sys_->Connect(in_.facts.fd, &none, sizeof(none));
+  if (sys_->Connect(in_.facts.fd, &none, sizeof(none)) == 0) return;
+  // Then at least the Close that follows: the peer must not see an end in order
+  // (P1).
+  constexpr linger kReset = {1, 0};
+  sys_->Setsockopt(in_.facts.fd, SOL_SOCKET, SO_LINGER, &kReset,
+                   sizeof(kReset));
 }
 
 void FdTransport::CloseHeld(Held& held) {

@@ -143,7 +143,10 @@ flow::Limits ModelPair::LimitsOf(ModelLimit limit) const {
     case ModelLimit::kNone:
       break;
     case ModelLimit::kSoon:
-      limits.deadline = ends_.clock->Now() + absl::Milliseconds(5);
+      // A kernel with faults may make a wait longer than it had to be.
+      limits.deadline =
+          ends_.clock->Now() +
+          (ends_.kernel ? absl::Seconds(2) : absl::Milliseconds(5));
       break;
     case ModelLimit::kPast:
       limits.deadline = ends_.clock->Now();

@@ -1,6 +1,7 @@
 #include "flow/testing/model_streams.h"
 
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -123,9 +124,7 @@ constexpr Difference kDifferences[] = {
      }},
     {kUnix | kPipes, "the own Shutdown takes from the sight of the peer's end",
      [](const End& me, const End&, const ModelAsk& ask) {
-       return (ask.op == ModelOp::kWaitGone &&
-               (me.read_shut || me.write_shut)) ||
-              (ask.op == ModelOp::kWaitFinished && me.read_shut);
+       return Waits(ask.op) && (me.read_shut || me.write_shut);
      }},
     {kTcp, "an end mark comes behind the bytes, which may be with the sender",
      [](const End& me, const End&, const ModelAsk& ask) {
@@ -181,6 +180,9 @@ ModelEnds MakeEnds(Stream stream, flow::Syscalls* sys) {
       // (A unix socket's sender has the one buffer there is.)
       for (const int fd : {raw.first.get(), raw.second.get()}) {
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSmallBuffer, sizeof(int));
+        // Or a small write waits with the sender for the last one's ACK.
+        constexpr int kOn = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof(kOn));
       }
       const int fds[] = {raw.first.get(), raw.second.get()};
       ends.flows[0] = Must(flow::Adopt(std::move(raw.first), options));
