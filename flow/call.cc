@@ -3,8 +3,7 @@
 namespace flow {
 namespace internal {
 
-bool Call::Begin() {
-  sleeper_.Arm();
+bool Call::BeginWithCare() {
   const Answer answer = turn_.Enter();
   turn_.Begun();
   if (!turn_.under_way() || !WithinLimits()) return false;
@@ -33,31 +32,27 @@ bool Call::WithinLimits() {
   return woke_ == Woke::kRetry;
 }
 
-bool Call::Run(Job& job) {
-  for (;;) {
-    const Attempt a = job.Try(turn_.core());
-    if (!a.transferred()) {
-      if (a.progressed()) sleeper_.SawProgress();
-      turn_.Record(a);
-      if (!SleepUntilTry(a.would_block() ? a.wait() : Wait())) return false;
-      continue;
-    }
-    switch (job.Moved(turn_, a.n())) {
-      case Job::Then::kDone:
-        return true;
-      case Job::Then::kOn:
-        break;
-      case Job::Then::kMore:
-        sleeper_.SawProgress();
-        sleeper_.Arm();
-        turn_.GoOn();
-        if (!SleepUntilTry(Wait()) || !WithinLimits()) return false;
-        break;
-      case Job::Then::kBroken:
-        turn_.Misbehaved("it moved a number of bytes that it was not asked to");
-        return false;
-    }
+bool Call::SleepAfter(const Attempt& a) {
+  if (a.progressed()) sleeper_.SawProgress();
+  turn_.Record(a);
+  return SleepUntilTry(a.would_block() ? a.wait() : Wait());
+}
+
+bool Call::GoOn(Job::Then then) {
+  switch (then) {
+    case Job::Then::kDone:
+    case Job::Then::kOn:
+      break;
+    case Job::Then::kMore:
+      sleeper_.SawProgress();
+      sleeper_.Arm();
+      turn_.GoOn();
+      return SleepUntilTry(Wait()) && WithinLimits();
+    case Job::Then::kBroken:
+      turn_.Misbehaved("it moved a number of bytes that it was not asked to");
+      return false;
   }
+  return true;
 }
 
 bool Call::SleepUntilTry(const Wait& wait) {

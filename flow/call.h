@@ -39,14 +39,35 @@ class Call {
   Call& operator=(const Call&) = delete;
 
   // Comes in, waits for the turn, looks at the limits. False: over.
-  bool Begin();
+  bool Begin() {
+    sleeper_.Arm();
+    if (IsOneOfMany(turn_.role()) && sleeper_.FarFromLimits() &&
+        turn_.EnterPlainly()) {
+      turn_.Begun();
+      return true;
+    }
+    return BeginWithCare();
+  }
 
   // Instead of Begin, for a call that moves nothing: does not wait for the
   // turn. True: the side is open, and no limit has been passed.
   bool Look();
 
-  // Tries, sleeps and tries again until the job is done. False: over.
-  bool Run(Job& job);
+  // Tries, sleeps and tries again until the job is done. False: over. For a job
+  // whose class is final this is its functions, called directly.
+  template <typename AJob>
+  bool Run(AJob& job) {
+    for (;;) {
+      const Attempt a = job.Try(turn_.core());
+      if (a.transferred()) {
+        const Job::Then then = job.Moved(turn_, a.n());
+        if (then == Job::Then::kDone) return true;
+        if (then != Job::Then::kOn && !GoOn(then)) return false;
+      } else if (!SleepAfter(a)) {
+        return false;
+      }
+    }
+  }
 
   // Why it is over.
   bool at_eof() const { return ended_as(Answer::kEof); }
@@ -61,7 +82,15 @@ class Call {
   bool ended_as(Answer answer) const {
     return woke_ == Woke::kRetry && turn_.answer() == answer;
   }
+  // The roles that EnterPlainly is for.
+  static bool IsOneOfMany(Role role) {
+    return role == Role::kRead || role == Role::kWrite;
+  }
+  bool BeginWithCare();
   bool WithinLimits();
+  // After a try that moved nothing, and after one that moved a part. True: try.
+  bool SleepAfter(const Attempt& a);
+  bool GoOn(Job::Then then);
   // Sleeps for as long as the machine says so. True: try.
   bool SleepUntilTry(const Wait& wait);
 

@@ -100,7 +100,7 @@ void Core::ShutdownDone() {
   if (step.wake) signal_.Notify();
 }
 
-void Core::Leave(Direction d) {
+void Core::LeaveWithCare(Direction d) {
   for (;;) {
     const Step step = Apply([d](FlowState s) { return s.Leave(d); });
     if (step.wake) {

@@ -71,6 +71,15 @@ class Core {
 
   // Comes inside as `role`; kTurn when the direction is another's.
   Answer Enter(Role role);
+  // The same as kRead or kWrite with kTry for the answer, if nothing is in the
+  // way; else false, and nothing has happened.
+  bool EnterPlainly(Direction d) {
+    uint64_t bits = word_.load(std::memory_order_acquire);
+    return FlowState(bits).EntersPlainly(d) &&
+           word_.compare_exchange_weak(
+               bits, FlowState(bits).PlainlyEntered(d).bits(),
+               std::memory_order_acq_rel, std::memory_order_acquire);
+  }
   // Waits in the queue. True once the direction is the caller's; false, with
   // `woke` saying why, once it has left the queue for a limit (or kRetry: for
   // an ending).
@@ -81,7 +90,15 @@ class Core {
   // Says that a write was cut in the middle; `error` is what later writes get.
   void Seal(const absl::Status& error);
   void ShutdownDone();
-  void Leave(Direction d);
+  void Leave(Direction d) {
+    uint64_t bits = word_.load(std::memory_order_acquire);
+    if (!FlowState(bits).LeavesPlainly(d) ||
+        !word_.compare_exchange_weak(
+            bits, FlowState(bits).PlainlyLeft(d).bits(),
+            std::memory_order_acq_rel, std::memory_order_acquire)) {
+      LeaveWithCare(d);
+    }
+  }
   void LeaveUnheld();
   void Pin();
   void Unpin();
@@ -230,6 +247,8 @@ class Core {
   }
 
   int Handle(int (Transport::*handle)() const);
+  // Leave, when somebody queues or something has ended.
+  void LeaveWithCare(Direction d);
   // Does what an installed step asks for.
   void Finish(const Step& step);
   bool HandOver(Direction d) ABSL_LOCKS_EXCLUDED(mu_);

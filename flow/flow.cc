@@ -54,7 +54,8 @@ absl::StatusOr<OrEof<size_t>> Flow::ReadInto(absl::Span<char> into,
 }
 
 absl::Status Flow::Write(absl::string_view bytes, const Limits& limits) {
-  return Writev(absl::MakeConstSpan(&bytes, 1), limits);
+  if (core_ == nullptr) return NoFlowStatus("write");
+  return internal::WriteView(*core_, bytes, limits);
 }
 
 absl::Status Flow::Write(const absl::Cord& bytes, const Limits& limits) {

@@ -24,18 +24,6 @@ uint64_t SizeOf(absl::Span<const iovec> window) {
 
 }  // namespace
 
-Attempt ReadJob::Try(Core& core) {
-  return core.transport().TryRead(absl::MakeConstSpan(&into_, 1));
-}
-
-Job::Then ReadJob::Moved(Turn& turn, size_t n) {
-  if (n == 0 || n > into_.iov_len) return Then::kBroken;
-  got_ = n;
-  turn.CountMoved(n);
-  turn.core().CountRead(n);
-  return Then::kDone;
-}
-
 size_t FreshReadJob::NextHint(size_t hint, size_t capacity, size_t n) {
   if (n == capacity) return std::min(std::max(hint, kScratch) * 2, kMaxBlock);
   return n < capacity / 4 ? hint / 2 : hint;

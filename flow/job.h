@@ -50,8 +50,16 @@ class ReadJob final : public Job {
  public:
   explicit ReadJob(absl::Span<char> into) : into_{into.data(), into.size()} {}
 
-  Attempt Try(Core& core) override;
-  Then Moved(Turn& turn, size_t n) override;
+  Attempt Try(Core& core) override {
+    return core.transport().TryRead(absl::MakeConstSpan(&into_, 1));
+  }
+  Then Moved(Turn& turn, size_t n) override {
+    if (n == 0 || n > into_.iov_len) return Then::kBroken;
+    got_ = n;
+    turn.CountMoved(n);
+    turn.core().CountRead(n);
+    return Then::kDone;
+  }
   size_t got() const { return got_; }
 
  private:
@@ -94,6 +102,33 @@ class WriteJob final : public Job {
   const absl::Span<iovec> space_;
   absl::Span<const iovec> window_;
   bool flushing_ = false;
+};
+
+// All of `bytes`, more than none, then the flush: what most writes are.
+class WriteViewJob final : public Job {
+ public:
+  explicit WriteViewJob(absl::string_view bytes)
+      : piece_{const_cast<char*>(bytes.data()), bytes.size()} {}
+
+  Attempt Try(Core& core) override {
+    return piece_.iov_len == 0
+               ? core.transport().TryFlush()
+               : core.transport().TryWrite(absl::MakeConstSpan(&piece_, 1));
+  }
+  Then Moved(Turn& turn, size_t n) override {
+    if (piece_.iov_len == 0) {
+      turn.core().CountWrite();
+      return Then::kDone;
+    }
+    if (n == 0 || n > piece_.iov_len) return Then::kBroken;
+    turn.core().CountWritten(n);
+    turn.CountDone(n);
+    piece_ = {static_cast<char*>(piece_.iov_base) + n, piece_.iov_len - n};
+    return piece_.iov_len == 0 ? Then::kOn : Then::kMore;
+  }
+
+ private:
+  iovec piece_;  // what is left
 };
 
 // What one try takes of `bytes`. A layer is pushed once, without waiting; what

@@ -30,9 +30,6 @@ constexpr absl::Duration kFutileFirst = absl::Milliseconds(8);
 constexpr absl::Duration kFutileMax = absl::Milliseconds(200);
 // An instant that is nearer than this is as good as now.
 constexpr absl::Duration kSoon = absl::Milliseconds(1);
-// The coarse clock is at most 10 ms behind, so with more than this left it will
-// do.
-constexpr int64_t kCoarseEnough = 100 * kMilli;
 
 int TimeoutMs(MonoTime now, MonoTime until) {
   if (until.is_never()) return -1;
@@ -54,12 +51,7 @@ Woke Sleeper::Check() {
   const MonoTime deadline =
       std::min(limits_.deadline, limits_.cancel.deadline());
   if (deadline.is_never()) return Woke::kRetry;
-  const MonoTime coarse = sys_->CoarseNow();
-  if (deadline > coarse && static_cast<uint64_t>(deadline.nanos()) -
-                                   static_cast<uint64_t>(coarse.nanos()) >
-                               kCoarseEnough) {
-    return Woke::kRetry;
-  }
+  if (IsFar(deadline, sys_->CoarseNow())) return Woke::kRetry;
   return sys_->Now() >= deadline ? Woke::kDeadline : Woke::kRetry;
 }
 

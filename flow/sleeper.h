@@ -29,6 +29,7 @@
 #ifndef FLOW_SLEEPER_H_
 #define FLOW_SLEEPER_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -71,6 +72,18 @@ class Sleeper {
   // deadline, and then the coarse one unless the deadline is within 100 ms.
   Woke Check();
 
+  // True only if Check() would say kRetry: surely no limit has been passed, nor
+  // is one near. Says "no" more often than need be.
+  bool FarFromLimits() const {
+    if (limits_.stall_timeout != absl::InfiniteDuration() ||
+        limits_.cancel.cancelled()) {
+      return false;
+    }
+    const MonoTime deadline =
+        std::min(limits_.deadline, limits_.cancel.deadline());
+    return deadline.is_never() || IsFar(deadline, sys_->CoarseNow());
+  }
+
   // Remembers where the owner's and the token's signals stand: a change after
   // this ends the next Sleep at once. Call before looking at the state.
   void Arm() {
@@ -107,6 +120,15 @@ class Sleeper {
   bool Signalled(const Wait& wait) const;
 
  private:
+  // The coarse clock is at most 10 ms behind, so with more than this left it
+  // will do.
+  static constexpr int64_t kCoarseEnoughNs = 100'000'000;
+  static bool IsFar(MonoTime deadline, MonoTime coarse) {
+    // Unsigned, since the two may be further apart than an int64_t says.
+    return deadline > coarse && static_cast<uint64_t>(deadline.nanos()) -
+                                        static_cast<uint64_t>(coarse.nanos()) >
+                                    uint64_t{kCoarseEnoughNs};
+  }
   // The earliest of the limits, and which one it is.
   struct Nearest {
     MonoTime when;

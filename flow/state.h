@@ -233,6 +233,23 @@ class FlowState {
   // Goes out without holding a direction.
   Step LeaveUnheld() const;
 
+  // ---- The same where nothing is in the way, which is nearly always: one
+  // look, and the next state. What they say is what Enter (as kRead or kWrite)
+  // and Leave say; where they are false, nothing is said, and those must be
+  // asked.
+  bool EntersPlainly(Direction d) const { return (bits_ & InTheWayIn(d)) == 0; }
+  FlowState PlainlyEntered(Direction d) const {
+    return FlowState((bits_ | (kHeldBit | kTryingBit) << At(d)) + kOneInside);
+  }
+  bool LeavesPlainly(Direction d) const {
+    return (bits_ & (kInTheWayOut | kQueuedBit << At(d) | kHandleBit)) ==
+           kHandleBit;
+  }
+  FlowState PlainlyLeft(Direction d) const {
+    return FlowState((bits_ & ~((kHeldBit | kTryingBit) << At(d))) -
+                     kOneInside);
+  }
+
   // ---- The queue of a direction; under the Core's mutex.
   // The holder found nobody in the queue.
   Step ClearQueued(Direction d) const;
@@ -288,6 +305,16 @@ class FlowState {
   static constexpr uint64_t kOnePin = uint64_t{1} << kPinsAt;
 
   static constexpr int At(Direction d) { return d == Direction::kRead ? 0 : 1; }
+  // 0 in each of these fields is "open".
+  static constexpr uint64_t InTheWayIn(Direction d) {
+    return kClosedBit | kLingerBit | (kHeldBit | kQueuedBit) << At(d) |
+           (d == Direction::kRead
+                ? kReadShutBit | uint64_t{7} << kReadEndAt
+                : uint64_t{3} << kWriteShutAt | uint64_t{7} << kWriteEndAt);
+  }
+  static constexpr uint64_t kInTheWayOut =
+      kClosedBit | kRetiredBit | kReadShutTodoBit | uint64_t{7} << kReadEndAt |
+      uint64_t{7} << kWriteEndAt;
   bool Has(uint64_t bit) const { return (bits_ & bit) != 0; }
   uint64_t Field(int at, int width) const {
     return (bits_ >> at) & ((uint64_t{1} << width) - 1);

@@ -107,20 +107,18 @@ Answer Turn::Misbehaved(absl::string_view what) {
   return answer_ = core_.AfterTry(role_, Tried::kFailedFlow, error);
 }
 
-void Turn::Leave() {
+void Turn::LeaveUnheld() {
   const Place place = place_;
   place_ = Place::kOutside;
   switch (place) {
     case Place::kOutside:
+    case Place::kHolding:  // Leave has done it
       break;
     case Place::kPinned:
       core_.Unpin();
       break;
     case Place::kInside:
       core_.LeaveUnheld();
-      break;
-    case Place::kHolding:
-      core_.Leave(direction());
       break;
   }
 }

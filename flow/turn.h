@@ -53,6 +53,14 @@ class Turn {
   // Comes in. kTry, kSettle: the direction is held. kTurn: queue for it, then
   // say Granted or GaveUp. Anything else: the call is over.
   Answer Enter();
+  // Enter with kTry for the answer, if nothing is in the way; else false, and
+  // nothing has happened. As kRead or kWrite.
+  bool EnterPlainly() {
+    if (!core_.EnterPlainly(direction())) return false;
+    place_ = Place::kHolding;
+    answer_ = Answer::kTry;
+    return true;
+  }
   // The direction was handed to this call.
   Answer Granted();
   // This call left the queue without it, for an ending or a limit.
@@ -68,7 +76,14 @@ class Turn {
   // The transport broke its contract, which ends the flow: over.
   Answer Misbehaved(absl::string_view what);
   // Goes out, if it is in.
-  void Leave();
+  void Leave() {
+    if (place_ == Place::kHolding) {
+      place_ = Place::kOutside;
+      core_.Leave(direction());
+    } else if (place_ != Place::kOutside) {
+      LeaveUnheld();
+    }
+  }
 
   // The last answer.
   Answer answer() const { return answer_; }
@@ -118,6 +133,7 @@ class Turn {
  private:
   enum class Place : uint8_t { kOutside, kPinned, kInside, kHolding };
 
+  void LeaveUnheld();
   Tried Classify(const Attempt& attempt) const;
   absl::Status ErrorOf(const Attempt& attempt) const;
   absl::Status RecordedError() const;

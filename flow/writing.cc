@@ -82,6 +82,18 @@ absl::Status WriteNothing(Core& core, const Limits& limits) {
   return call.Look() ? absl::OkStatus() : call.status();
 }
 
+absl::Status WriteView(Core& core, absl::string_view bytes,
+                       const Limits& limits) {
+  if (bytes.empty() || bytes.data() == nullptr ||
+      bytes.size() > std::numeric_limits<ssize_t>::max()) {
+    return WriteViews(core, absl::MakeConstSpan(&bytes, 1), limits);
+  }
+  Call call(core, Role::kWrite, limits, kWrite, bytes.size());
+  if (!call.Begin()) return call.status();
+  WriteViewJob job(bytes);
+  return call.Run(job) ? absl::OkStatus() : EndWrite(call);
+}
+
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits) {
   uint64_t total = 0;

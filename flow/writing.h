@@ -32,6 +32,8 @@ absl::Status SealedStatus(const Turn& turn);
 // turn.
 absl::Status WriteNothing(Core& core, const Limits& limits);
 
+absl::Status WriteView(Core& core, absl::string_view bytes,
+                       const Limits& limits);
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits);
 absl::Status WriteCord(Core& core, const absl::Cord& cord,

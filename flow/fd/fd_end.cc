@@ -135,6 +135,10 @@ bool FdEnd::WentAway() const {
 }
 
 ssize_t FdEnd::ReadOnce(absl::Span<const iovec> into) {
+  if (way_ == Way::kSocket && into.size() == 1 &&
+      into[0].iov_len <= kMaxBytes) {
+    return sys_->Recv(fd_, into[0].iov_base, into[0].iov_len, MSG_DONTWAIT);
+  }
   iovec cut;
   into = Trim(into, kMaxBytes, cut);
   const int count = static_cast<int>(into.size());
@@ -163,6 +167,11 @@ ssize_t FdEnd::ReadOnce(absl::Span<const iovec> into) {
 }
 
 ssize_t FdEnd::WriteOnce(absl::Span<const iovec> from) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (way_ == Way::kSocket && from.size() == 1 &&
+      from[0].iov_len <= kMaxBytes) {
+    return sys_->Send(fd_, from[0].iov_base, from[0].iov_len, kFlags);
+  }
   const bool pipe = facts_.kind == FdKind::kPipe;
   size_t most = kMaxBytes;
   if (way_ == Way::kPollFirst) {
@@ -173,7 +182,6 @@ ssize_t FdEnd::WriteOnce(absl::Span<const iovec> from) {
   from = Trim(from, most, cut);
   const int count = static_cast<int>(from.size());
   if (way_ == Way::kSocket) {
-    constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
     if (count == 1) {
       return sys_->Send(fd_, from[0].iov_base, from[0].iov_len, kFlags);
     }

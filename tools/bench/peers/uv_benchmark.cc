@@ -53,8 +53,8 @@ class Stream {
     const int started =
         uv_write(&request_, handle(), &piece, 1, [](uv_write_t* r, int status) {
           // Out of the way first: it may write again.
-          const auto done = std::move(static_cast<Stream*>(r->data)->done_);
-          done(status == 0);
+          const auto told = std::move(static_cast<Stream*>(r->data)->done_);
+          told(status == 0);
         });
     if (started != 0) std::exchange(done_, nullptr)(false);
   }

@@ -1,0 +1,332 @@
+// Guards of the fast paths that can't flake: what is counted is the same each
+// time, however busy the machine is. System calls are counted where flow makes
+// them, allocations at `operator new`, instructions by stepping through them.
+// How long all that takes is measured by tools/bench/run.
+
+#include <poll.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "flow/async_flow.h"
+#include "flow/buffered/reader.h"
+#include "flow/buffered/writer.h"
+#include "flow/cancel.h"
+#include "flow/executor.h"
+#include "flow/fd/fd.h"
+#include "flow/fd/raw_fds_for_test.h"
+#include "flow/flow.h"
+#include "flow/limits.h"
+#include "flow/sys/syscalls.h"
+#include "flow/testing/allocations.h"
+#include "flow/testing/intercepting_syscalls.h"
+#include "flow/testing/scripted_syscalls.h"
+#include "gtest/gtest.h"
+
+namespace flow_testing {
+namespace {
+
+using flow::Flow;
+using flow::Limits;
+
+class Counter : public InterceptingSyscalls {
+ public:
+  int calls() const { return calls_; }
+
+ protected:
+  int64_t OnCall(const Request&, Real real) override {
+    ++calls_;
+    return real(Request::kAllBytes);
+  }
+
+ private:
+  std::atomic<int> calls_{0};
+};
+
+template <typename T>
+T Must(absl::StatusOr<T> value) {
+  if (!value.ok()) {
+    ADD_FAILURE() << value.status();
+    std::abort();
+  }
+  return *std::move(value);
+}
+
+// A flow, whose calls are counted if so wished, and its peer. (The counter
+// allocates, for long vectors.)
+struct Pair {
+  explicit Pair(bool counted = true) {
+    RawPair raw = RawSocketPair();
+    flow::FdOptions options;
+    if (counted) options.sys = &sys;
+    near = Must(flow::Adopt(std::move(raw.first), options));
+    far = Must(flow::Adopt(std::move(raw.second)));
+  }
+
+  Counter sys;
+  Flow near;
+  Flow far;
+};
+
+struct NamedLimits {
+  const char* name;
+  Limits limits;
+};
+
+// None; a deadline and a token, neither of which is near.
+std::vector<NamedLimits> EachLimits(const flow::CancelSource& source) {
+  Limits armed = absl::Hours(1);
+  armed.cancel = source.token();
+  return {{"no limits", Limits()}, {"deadline and token", armed}};
+}
+
+constexpr size_t kBytes = 64;
+
+// A call, how often it may allocate, and how many instructions it may take in
+// an unoptimized build (0: not counted).
+struct NamedCall {
+  const char* name;
+  bool reads;
+  int allocations;
+  int64_t instructions;
+  std::function<absl::Status(Flow&, const Limits&)> run;
+};
+
+std::vector<NamedCall> EachCall() {
+  static const std::string& bytes = *new std::string(kBytes, 'x');
+  static const auto& pieces =
+      *new std::vector<absl::string_view>(16, absl::string_view(bytes));
+  static const auto& many =
+      *new std::vector<absl::string_view>(1000, absl::string_view("y"));
+  static char into[kBytes];
+  return {
+      {"Write", false, 0, 4600,
+       [](Flow& f, const Limits& l) { return f.Write(bytes, l); }},
+      {"WriteSome", false, 0, 5400,
+       [](Flow& f, const Limits& l) { return f.WriteSome(bytes, l).status(); }},
+      {"Writev of 16", false, 0, 0,
+       [](Flow& f, const Limits& l) { return f.Writev(pieces, l); }},
+      {"Writev of 1000", false, 0, 0,
+       [](Flow& f, const Limits& l) { return f.Writev(many, l); }},
+      {"ReadInto", true, 0, 4800,
+       [](Flow& f, const Limits& l) { return f.ReadInto(into, l).status(); }},
+      {"Read", true, 1, 0,
+       [](Flow& f, const Limits& l) { return f.Read(l).status(); }},
+  };
+}
+
+// An operation that finds data, or room, costs one system call (try first), and
+// no memory but the buffer that Read returns. F5, F6.
+TEST(FastPathTest, WhatNeedNotWaitIsOneSystemCallAndNoAllocation) {
+  const flow::CancelSource source;
+  for (const NamedLimits& with : EachLimits(source)) {
+    for (const NamedCall& call : EachCall()) {
+      Pair counted;
+      Pair plain(/*counted=*/false);
+      for (int i = 0; i < 3; ++i) {  // the first fills what the thread keeps
+        for (Pair* pair : {&counted, &plain}) {
+          if (!call.reads) continue;
+          ASSERT_TRUE(pair->far.Write(std::string(kBytes, 'r')).ok());
+        }
+        const int calls = counted.sys.calls();
+        EXPECT_TRUE(call.run(counted.near, with.limits).ok());
+        EXPECT_EQ(counted.sys.calls() - calls, 1)
+            << call.name << ", " << with.name;
+        const int64_t before = ThreadAllocations();
+        const absl::Status status = call.run(plain.near, with.limits);
+        const int64_t allocated = ThreadAllocations() - before;
+        EXPECT_TRUE(status.ok()) << status;
+        if (i == 0) continue;
+        EXPECT_EQ(allocated, call.allocations)
+            << call.name << ", " << with.name;
+      }
+    }
+  }
+}
+
+// A read that has to wait once: the try, one poll of the descriptor alone (no
+// second one in the first 20 ms, DESIGN 2.1), the try that finds the bytes.
+TEST(FastPathTest, OneWaitIsThreeSystemCallsAndNoAllocation) {
+  ScriptedSyscalls sys({
+      script::Recv(script::Err(EAGAIN)),
+      script::Poll(script::Ready(POLLIN)),
+      script::Recv("bytes"),
+  });
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  char into[kBytes];
+  EXPECT_EQ(Must(near.ReadInto(into, absl::Hours(1))).data(), 5);
+  EXPECT_EQ(sys.calls(), 3);
+}
+
+// An operation with a future that can proceed at once does so in the caller:
+// one system call, and what a promise, its result and the operation take. F8.
+TEST(FastPathTest, AFutureThatIsReadyAtOnceIsOneSystemCall) {
+  // What std::promise and the operation allocate, with some room for other
+  // standard libraries.
+  constexpr int64_t kMostAllocations = 12;
+  Pair pair;
+  flow::InlineExecutor executor;
+  flow::AsyncContext context(executor);
+  auto near = Must(flow::AsyncFlow::From(std::move(pair.near), context));
+  const flow::CancelSource source;
+  for (const NamedLimits& with : EachLimits(source)) {
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(pair.far.Write(std::string(kBytes, 'r')).ok());
+      int calls = pair.sys.calls();
+      int64_t before = ThreadAllocations();
+      EXPECT_TRUE(near.Write(std::string(kBytes, 'w'), with.limits).get().ok());
+      EXPECT_EQ(pair.sys.calls() - calls, 1) << with.name;
+      EXPECT_LE(ThreadAllocations() - before, kMostAllocations) << with.name;
+      calls = pair.sys.calls();
+      before = ThreadAllocations();
+      EXPECT_TRUE(near.Read(with.limits).get().ok());
+      EXPECT_EQ(pair.sys.calls() - calls, 1) << with.name;
+      EXPECT_LE(ThreadAllocations() - before, kMostAllocations) << with.name;
+    }
+  }
+}
+
+// Small records cost no system call each: 512 of 64 B are 32 KiB. F4.
+TEST(FastPathTest, RecordsAreGatheredIntoFewSystemCalls) {
+  constexpr int kRecords = 512;
+  constexpr int kMostCalls = 10;
+  const std::string record(kBytes, 'x');
+  Pair pair;
+  flow::Writer out(std::move(pair.near));
+  int calls = pair.sys.calls();
+  for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(out.Write(record).ok());
+  ASSERT_TRUE(out.Flush().ok());
+  EXPECT_LE(pair.sys.calls() - calls, kMostCalls);
+
+  Pair back;
+  ASSERT_TRUE(back.far.Write(std::string(kBytes * kRecords, 'y')).ok());
+  flow::Reader in(std::move(back.near));
+  calls = back.sys.calls();
+  char into[kBytes];
+  int64_t before = 0;
+  for (int i = 0; i < kRecords; ++i) {
+    if (i == 1) before = ThreadAllocations();
+    ASSERT_TRUE(in.ReadExactly(into).ok());
+  }
+  EXPECT_LE(back.sys.calls() - calls, kMostCalls);
+  // The buffer is there after the first.
+  EXPECT_LE(ThreadAllocations() - before, kMostCalls);
+}
+
+// ------------------------------------------------------------ instructions
+
+// A kernel that takes and gives everything at once, so that only flow is
+// counted.
+class Instant : public flow::Syscalls {
+ public:
+  ssize_t Recv(int, void*, size_t count, int) override {
+    return static_cast<ssize_t>(count);
+  }
+  ssize_t Send(int, const void*, size_t count, int) override {
+    return static_cast<ssize_t>(count);
+  }
+};
+
+// In a child process that is stopped after each instruction between its two
+// SIGSTOPs. `prepare` gives what is counted. -1: stepping is not allowed here.
+int64_t StepsOf(absl::FunctionRef<std::function<void()>()> prepare) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::function<void()> counted = prepare();
+    counted();
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
+    raise(SIGSTOP);
+    counted();
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  int64_t steps = -1;
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFSTOPPED(status)) {
+    do {
+      ++steps;
+      if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0) break;
+      waitpid(child, &status, 0);
+    } while (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+    if (WIFSTOPPED(status)) kill(child, SIGKILL);
+  }
+  if (!WIFEXITED(status)) waitpid(child, &status, 0);
+  return steps;
+}
+
+int64_t InstructionsOf(const NamedCall& call) {
+  const int64_t nothing = StepsOf([] { return std::function<void()>([] {}); });
+  const int64_t steps = StepsOf([&call] {
+    // Of the child's, for good: it never leaves by return.
+    auto* const sys = new Instant();
+    auto* const source = new flow::CancelSource();
+    auto* const limits = new Limits(absl::Hours(1));
+    limits->cancel = source->token();
+    flow::FdOptions options;
+    options.sys = sys;
+    RawPair raw = RawSocketPair();
+    auto* const near =
+        new Flow(Must(flow::Adopt(std::move(raw.first), options)));
+    return std::function<void()>([&call, near, limits] {
+      if (!call.run(*near, *limits).ok()) _exit(1);
+    });
+  });
+  return nothing < 0 || steps < 0 ? -1 : steps - nothing;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FLOW_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define FLOW_SANITIZED 1
+#endif
+#endif
+
+// With deadline and token armed. The bounds are those of an unoptimized build,
+// with room for another compiler: what they catch is a loop, a lock or a
+// look-up too many. An optimized one takes a quarter. F6.
+TEST(FastPathTest, ACallThatNeedNotWaitTakesFewInstructions) {
+#ifdef FLOW_SANITIZED
+  GTEST_SKIP() << "a sanitizer's instructions would be counted";
+#elif !defined(__x86_64__)
+  GTEST_SKIP() << "the bounds are x86-64's";
+#else
+  for (const NamedCall& call : EachCall()) {
+    if (call.instructions == 0) continue;
+    const int64_t count = InstructionsOf(call);
+    if (count < 0) GTEST_SKIP() << "no ptrace here";
+    RecordProperty(call.name, std::to_string(count));
+    std::printf("%s: %lld instructions\n", call.name,
+                static_cast<long long>(count));
+    EXPECT_GT(count, 100) << call.name;  // else nothing was counted
+    EXPECT_LE(count, call.instructions) << call.name;
+  }
+#endif
+}
+
+}  // namespace
+}  // namespace flow_testing
