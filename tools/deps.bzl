@@ -22,6 +22,8 @@ _DEBIAN_REPOSITORIES = {
 
 _CC_RULES = ["cc_binary", "cc_import", "cc_library", "cc_shared_library", "cc_test", "cc_toolchain", "cc_toolchain_suite", "objc_library"]
 
+_COMPILERS = ["clang", "clang-cl", "emscripten", "gcc", "mingw-gcc", "msvc-cl"]
+
 # The oldest supported Abseil, and what the project's CI builds. Debian packs the
 # very files of GitHub's tag into an archive of its own, hence two hashes.
 _ABSEIL = "20220623.1"
@@ -41,6 +43,12 @@ def _rules_cc_stand_in_impl(ctx):
         "",
     ]))
     ctx.file("cc/defs.bzl", "".join(["%s = native.%s\n" % (rule, rule) for rule in rules]))
+
+    # Asked for by Abseil from 2025 on.
+    ctx.file("cc/compiler/BUILD.bazel", "package(default_visibility = [\"//visibility:public\"])\n" + "".join([
+        "config_setting(name = \"%s\", flag_values = {\"@bazel_tools//tools/cpp:compiler\": \"%s\"})\n" % (name, name)
+        for name in _COMPILERS
+    ]))
     for rule in rules:
         ctx.file("cc/%s.bzl" % rule, "%s = native.%s\n" % (rule, rule))
 
