@@ -164,9 +164,10 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
   // appends it to `got`. OK if that ends as it has to.
   absl::Status ReadWhatIsLeft(TestedFlow& flow, std::string& got) const;
 
-  // Calls `write`, of a single byte with a limit, until it fails, as it must
-  // once the way is full for good.
-  absl::Status UntilItBlocks(const std::function<absl::Status()>& write);
+  // Calls `write`, of a single byte to `writer` with a limit, until it fails,
+  // as it must once the way is full for good.
+  absl::Status UntilItBlocks(TestedFlow& writer,
+                             const std::function<absl::Status()>& write);
 
  private:
   class Watchdog;

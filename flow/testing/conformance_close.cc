@@ -135,7 +135,7 @@ TEST_P(FlowConformance, CloseFreesBlockedWrites) {
     auto [c, d] = MakePair();
     Flow& flow = c;
     ASSERT_THAT(Clog(flow), IsOk());
-    const absl::Status cut = UntilItBlocks([&] {
+    const absl::Status cut = UntilItBlocks(flow, [&] {
       Background<absl::Status> first(
           [&] { return write.call(flow, much, {}); });
       conformance::WaitUntilWritingOrDone(flow, first);

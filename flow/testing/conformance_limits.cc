@@ -156,7 +156,7 @@ TEST_P(FlowConformance, DeadlinesOfWritesAreNeverEarlyAndNotLate) {
     for (const absl::Duration wait :
          {absl::Microseconds(1), absl::Milliseconds(3), kShort}) {
       MonoTime due;
-      const absl::Status s = UntilItBlocks([&] {
+      const absl::Status s = UntilItBlocks(a(), [&] {
         due = MonoTime::In(wait);
         return write.call(a(), "x", due);
       });
@@ -216,7 +216,7 @@ TEST_P(FlowConformance, StallLimitsEndIdleCalls) {
   }
   EXPECT_THAT(ReadExactly(b(), 1, stall), IsOkAndHolds("d"));
   ASSERT_THAT(Clog(a()), IsOk());
-  const absl::Status stalled = UntilItBlocks([&] {
+  const absl::Status stalled = UntilItBlocks(a(), [&] {
     due = MonoTime::In(kShort);
     return a().Write("x", stall);
   });
@@ -245,7 +245,7 @@ TEST_P(FlowConformance, ATokenFreesABlockedWrite) {
   ASSERT_THAT(Clog(a()), IsOk());
   for (const WriteCall& write : WriteCalls()) {
     Step(write.name);
-    const absl::Status s = UntilItBlocks([&] {
+    const absl::Status s = UntilItBlocks(a(), [&] {
       CancelSource stop;
       Background<absl::Status> blocked(
           [&] { return write.call(a(), "x", stop.token()); });

@@ -307,7 +307,7 @@ TEST_P(FlowConformance, ALimitBeforeTheFirstByteChangesNothing) {
   ASSERT_THAT(Clog(a()), IsOk());
   for (const WriteCall& write : WriteCalls()) {
     const absl::Status s =
-        UntilItBlocks([&] { return write.call(a(), "x", kShort); });
+        UntilItBlocks(a(), [&] { return write.call(a(), "x", kShort); });
     EXPECT_THAT(s, StatusIs(absl::StatusCode::kDeadlineExceeded)) << write.name;
     EXPECT_THAT(s, IsKind(ErrorKind::kDeadline)) << write.name;
     EXPECT_EQ(flow::BytesDone(s), 0u) << write.name;
