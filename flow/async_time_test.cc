@@ -1,7 +1,10 @@
 // P3 through futures: deadlines are never early and hardly late, on real time
 // and on simulated time, with epoll and without.
 
+#include <sys/uio.h>
+
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -10,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "flow/async_context.h"
 #include "flow/async_flow.h"
 #include "flow/async_test_support.h"
@@ -18,9 +22,11 @@
 #include "flow/layers/throttle.h"
 #include "flow/limits.h"
 #include "flow/sys/mono_time.h"
+#include "flow/sys/syscalls.h"
 #include "flow/testing/matchers.h"
 #include "flow/testing/memory_pair.h"
 #include "flow/testing/sim_syscalls.h"
+#include "flow/transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -180,6 +186,55 @@ TEST_P(SimTimeTest, AThrottleWaitsForItsTokens) {
   EXPECT_THAT(write.get(), IsOk());
   EXPECT_GE(sim_->elapsed(), absl::Seconds(9.8));
   EXPECT_LE(sim_->elapsed(), absl::Seconds(11));
+}
+
+// A stream whose first byte comes at an instant, and makes something happen.
+class Alarm : public flow::Transport {
+ public:
+  Alarm(flow::Syscalls* sys, MonoTime when, std::function<void()> ring)
+      : sys_(sys), when_(when), ring_(std::move(ring)) {}
+
+  flow::Attempt TryRead(absl::Span<const iovec>) override {
+    if (sys_->Now() < when_) {
+      return flow::Attempt::WouldBlock(flow::Wait::Until(when_));
+    }
+    ring_();
+    return flow::Attempt::Eof();
+  }
+  flow::Attempt TryWrite(absl::Span<const iovec>) override {
+    return flow::Attempt::Failed(EPIPE);
+  }
+  flow::Attempt TryShutdown(flow::ShutdownMode) override {
+    return flow::Attempt::Transferred(0);
+  }
+  absl::Status Close() override { return absl::OkStatus(); }
+
+ private:
+  flow::Syscalls* const sys_;
+  const MonoTime when_;
+  const std::function<void()> ring_;
+};
+
+// The order of checks: an ending comes before a limit, also for who stands in
+// line and whose limit has passed by the time it is looked at.
+TEST_P(SimTimeTest, AnEndingComesBeforeTheDeadlineOfWhoStandsInLine) {
+  // Looked at in the same turn as the deadline below, and first.
+  AsyncFlow alarm =
+      On(*context_, flow::Flow(std::make_unique<Alarm>(
+                                   sim_.get(), sim_->In(absl::Milliseconds(10)),
+                                   [this] {
+                                     b_.Shutdown(flow::ShutdownMode::kRead, {},
+                                                 [](absl::Status) {});
+                                   }),
+                               sim_.get()));
+  auto rings = alarm.Read();
+  auto holder = b_.Read();
+  auto in_line = b_.Read(sim_->In(absl::Milliseconds(20)));
+  ASSERT_TRUE(sim_->WaitForSleepers(1));
+  sim_->Advance(absl::Milliseconds(30));
+  EXPECT_THAT(in_line.get(), IsEof());
+  EXPECT_THAT(holder.get(), IsEof());
+  EXPECT_THAT(rings.get(), IsEof());
 }
 
 INSTANTIATE_TEST_SUITE_P(BothWays, SimTimeTest,

@@ -5,8 +5,8 @@
 //   bazel run -c opt //flow:close_race_test -- --iters=1000000
 //
 // A race that always ends the same way has not been run, so each round aims at
-// one of the ways, and the histogram is part of the claim. Several lanes race
-// at once: a Close waits up to 20 ms for a Read that has just fallen asleep
+// one of the ways, and the histogram is part of the claim. Many lanes race at
+// once: a Close waits up to 20 ms for a Read that has just fallen asleep
 // (flow/sleeper.h), and the other lanes' descriptors are strangers, too.
 
 #include <sched.h>
@@ -39,7 +39,7 @@
 #include "gtest/gtest.h"
 
 ABSL_FLAG(int, iters, 4'000, "How many Closes.");
-ABSL_FLAG(int, lanes, 8, "How many at once.");
+ABSL_FLAG(int, lanes, 64, "How many at once.");
 
 namespace flow_testing {
 namespace {
@@ -142,7 +142,7 @@ class Race {
   enum Aim : size_t { kAtOnce, kAsleep, kWithData };
 
   explicit Race(int lane)
-      : ours_(static_cast<char>('a' + lane)), random_(lane), reader_(ours_) {}
+      : ours_(static_cast<char>('G' + lane)), random_(lane), reader_(ours_) {}
 
   void Round(Aim aim);
 
@@ -212,12 +212,12 @@ TEST(CloseRace, EveryReadEndsAndTakesNoForeignByte) {
   std::vector<std::thread> threads;
   for (int lane = 0; lane < lanes; ++lane) {
     threads.emplace_back([&, lane] {
-      constexpr Race::Aim kAims[] = {Race::kAtOnce, Race::kWithData,
-                                     Race::kAtOnce, Race::kAsleep,
-                                     Race::kAtOnce, Race::kWithData};
+      constexpr Race::Aim kAims[] = {
+          Race::kAtOnce,   Race::kWithData, Race::kAsleep, Race::kAtOnce,
+          Race::kWithData, Race::kAsleep,   Race::kAtOnce};
       Race race(lane);
       for (int i = 0; i < rounds && !testing::Test::HasFatalFailure(); ++i) {
-        race.Round(kAims[i % 6]);
+        race.Round(kAims[i % 7]);
       }
       absl::MutexLock lock(&mu);
       for (size_t i = 0; i < kOutcomes; ++i) counts[i] += race.counts[i];

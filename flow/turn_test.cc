@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "flow/driver_test.h"
 #include "flow/flow.h"
 #include "flow/testing/matchers.h"
@@ -158,6 +160,29 @@ TEST(TurnTest, ShutdownReadFreesTheHolderAndTheQueueWithEof) {
   EXPECT_THAT(first.Get(), IsEof());
   EXPECT_THAT(second.Get(), IsEof());
   EXPECT_EQ(hooks->read_shuts, 1);
+}
+
+// P3: an ending need not wait for its turn, which may be long in coming: a try
+// on a disk or a device can't be woken.
+TEST(TurnTest, AQueuedReadIsToldOfAnEndingThoughTheHolderIsStuckInItsTry) {
+  auto hooks = std::make_shared<Hooks>();
+  absl::Notification inside;
+  absl::Notification go;
+  hooks->read = [&](absl::Span<const iovec>) {
+    inside.Notify();
+    go.WaitForNotification();
+    return Attempt::Eof();
+  };
+  SleepCounter sys;
+  Flow f = FlowOn(hooks, &sys);
+  Background first([&f] { return f.Read(); });
+  inside.WaitForNotification();
+  Background second([&f] { return f.Read(absl::Seconds(20)); });
+  ASSERT_TRUE(sys.WaitFor(1));
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kRead), IsOk());
+  EXPECT_THAT(second.Get(), IsEof());
+  go.Notify();
+  EXPECT_THAT(first.Get(), IsEof());
 }
 
 TEST(TurnTest, AQueuedReadGetsTheEndThatTheHolderMet) {

@@ -123,6 +123,23 @@ TEST(BorrowTest, PipeThatCannotBeOpenedAnewIsPolledFirst) {
   UseAndGiveBack(pipe.first.get(), pipe.second.get(), &sys);
 }
 
+// P3: poll promises one page; more would block where one page is free.
+TEST(BorrowTest, PipeThatCannotBeOpenedAnewIsWrittenAPageAtATime) {
+  Bare sys(/*no_proc=*/true);
+  RawPair pipe = RawPipe();
+  constexpr size_t kPage = 4096;
+  const int room = fcntl(pipe.second.get(), F_GETPIPE_SZ);
+  ASSERT_GT(room, static_cast<int>(kPage));
+  WriteRaw(pipe.second.get(),
+           std::string(static_cast<size_t>(room) - kPage, 'x'));
+  flow::FdOptions options;
+  options.sys = &sys;
+  absl::StatusOr<Flow> out = Borrow(pipe.second.get(), options);
+  ASSERT_THAT(out, IsOk());
+  EXPECT_THAT(out->WriteSome(std::string(2 * kPage, 'y'), kSoon),
+              IsOkAndHolds(kPage));
+}
+
 TEST(BorrowTest, FifoIsGivenBackAsFound) {
   ShortTempDir dir;
   const std::string path = dir.Path("fifo");
@@ -244,6 +261,23 @@ TEST(BorrowTest, FifoWithoutAWriterYetIsNotAtItsEnd) {  // P1
   EXPECT_THAT(f->Read(), IsData("here"));
   writer.reset();
   EXPECT_THAT(f->Read(), IsEof());
+}
+
+// P1: a description that is opened after the last writer has left never shows
+// the hang-up; the original does.
+TEST(BorrowTest, EndOfAFifoIsSeenThoughItsWriterLeftBeforeTheFirstRead) {
+  ShortTempDir dir;
+  const std::string path = dir.Path("fifo");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  UniqueFd reader(open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  WriteRaw(UniqueFd(open(path.c_str(), O_WRONLY)).get(), "the last words");
+  Bare sys(/*no_proc=*/false);
+  flow::FdOptions options;
+  options.sys = &sys;
+  absl::StatusOr<Flow> f = Borrow(reader.get(), options);
+  ASSERT_THAT(f, IsOk());
+  EXPECT_THAT(f->Read(kSoon), IsData("the last words"));
+  EXPECT_THAT(f->Read(kSoon), IsEof());
 }
 
 }  // namespace

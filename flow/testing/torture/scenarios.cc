@@ -8,7 +8,8 @@ namespace flow_testing {
 std::vector<Scenario> AllScenarios() {
   std::vector<Scenario> all;
   for (std::vector<Scenario> (*room)() :
-       {&StreamScenarios, &AsyncScenarios, &RoomScenarios}) {
+       {&StreamScenarios, &AsyncScenarios, &RoomScenarios, &MovingScenarios,
+        &SystemScenarios}) {
     std::vector<Scenario> some = room();
     all.insert(all.end(), std::make_move_iterator(some.begin()),
                std::make_move_iterator(some.end()));

@@ -19,6 +19,10 @@ std::vector<Scenario> StreamScenarios();
 std::vector<Scenario> AsyncScenarios();
 // Listeners, copies, buffers and layers.
 std::vector<Scenario> RoomScenarios();
+// Copies by the kernel, relays, layers, TLS.
+std::vector<Scenario> MovingScenarios();
+// Descriptors, programs, terminals, servers.
+std::vector<Scenario> SystemScenarios();
 
 // All of them.
 std::vector<Scenario> AllScenarios();

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "flow/buffer.h"
 #include "flow/or_eof.h"
@@ -28,7 +29,10 @@ bool IsLimit(const absl::Status& status) {
 std::string Complaint(const absl::Status& status) {
   const std::optional<flow::ErrorDetail> detail = flow::DetailOf(status);
   if (!detail.has_value()) return "no status of flow's";
-  if (absl::IsInternal(status) &&
+  // A tee has its sink's code and words, the errno among them, but not as its
+  // own.
+  const bool quoted = absl::StrContains(status.message(), "the tee's sink: ");
+  if (absl::IsInternal(status) && !quoted &&
       (detail->error == 0 ||
        flow::MeaningOf(detail->error).code != absl::StatusCode::kInternal)) {
     return "INTERNAL, and no errno that means that";

@@ -2,7 +2,7 @@
 // names, once and from then on (P1, P2, P3, P5, P7; case 113): no hang, no
 // leak, no wrong byte.
 //
-//   bazel run -c opt //flow/testing/torture:torture_test
+//   bazel run -c opt //flow/testing/torture:torture_test -- --full
 //   bazel run //flow/testing/torture:torture_test -- --scenario=unix_echo
 //       --call=recv --k=2 --error=104 --mode=once
 //
@@ -28,7 +28,7 @@
 #if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 constexpr int kDefaultStride = 11;
 #else
-constexpr int kDefaultStride = 1;
+constexpr int kDefaultStride = 3;
 #endif
 ABSL_FLAG(int, stride, kDefaultStride, "Makes every so manieth run only.");
 ABSL_FLAG(bool, full, false, "Makes all runs (as --stride=1).");
