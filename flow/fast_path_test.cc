@@ -180,6 +180,53 @@ TEST(FastPathTest, OneWaitIsThreeSystemCallsAndNoAllocation) {
   EXPECT_EQ(sys.calls(), 3);
 }
 
+// Reads that keep having to wait stop trying in vain; one that finds data at
+// once, and every eighth, tries first again. F1.
+TEST(FastPathTest, ReadsThatKeepHavingToWaitAskFirst) {
+  const auto waits = [](std::vector<script::Step>& steps, bool in_vain) {
+    if (in_vain) steps.push_back(script::Recv(script::Err(EAGAIN)));
+    steps.push_back(script::Poll(script::Ready(POLLIN)));
+    steps.push_back(script::Recv("bytes"));
+  };
+  std::vector<script::Step> steps;
+  for (int read = 0; read < 9; ++read) waits(steps, read < 2 || read == 8);
+  waits(steps, false);
+  for (int read = 10; read < 16; ++read) waits(steps, false);
+  steps.push_back(script::Recv("bytes"));  // the sixteenth: it is there
+  steps.push_back(script::Recv("bytes"));  // so the next tries as well
+  for (int i = 0; i < 3; ++i) waits(steps, i < 2);
+  ScriptedSyscalls sys(std::move(steps));
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  char into[kBytes];
+  for (int read = 0; read < 21; ++read) {
+    EXPECT_EQ(Must(near.ReadInto(into, absl::Hours(1))).data(), 5) << read;
+  }
+  EXPECT_TRUE(sys.Verify());
+}
+
+TEST(FastPathTest, AskingFirstCanBeTurnedOff) {
+  std::vector<script::Step> steps;
+  for (int read = 0; read < 4; ++read) {
+    steps.push_back(script::Recv(script::Err(EAGAIN)));
+    steps.push_back(script::Poll(script::Ready(POLLIN)));
+    steps.push_back(script::Recv("bytes"));
+  }
+  ScriptedSyscalls sys(std::move(steps));
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  options.waits_first = false;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  char into[kBytes];
+  for (int read = 0; read < 4; ++read) {
+    EXPECT_EQ(Must(near.ReadInto(into)).data(), 5) << read;
+  }
+  EXPECT_TRUE(sys.Verify());
+}
+
 // An operation with a future that can proceed at once does so in the caller:
 // one system call, and what a promise, its result and the operation take. F8.
 TEST(FastPathTest, AFutureThatIsReadyAtOnceIsOneSystemCall) {
