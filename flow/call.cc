@@ -1,5 +1,7 @@
 #include "flow/call.h"
 
+#include <poll.h>
+
 namespace flow {
 namespace internal {
 
@@ -32,7 +34,24 @@ bool Call::WithinLimits() {
   return woke_ == Woke::kRetry;
 }
 
+bool Call::WaitFirst(int fd) {
+  waited_ = Waited::kFirst;
+  turn_.core().read_habit().WaitedFirst();
+  turn_.WaitFirst();
+  return SleepUntilTry(Wait::ForFd(fd, POLLIN));
+}
+
+void Call::NoteWait(const Wait& wait) {
+  if (waited_ != Waited::kNo) return;  // noted already
+  waited_ = Waited::kAfterTry;
+  Core& core = turn_.core();
+  const bool plain = wait.fd >= 0 && wait.events == POLLIN &&
+                     wait.signal == nullptr && wait.until.is_never();
+  if (plain && core.transport().WaitsFirst()) core.read_habit().Waited(wait.fd);
+}
+
 bool Call::SleepAfter(const Attempt& a) {
+  if (turn_.role() == Role::kRead && a.would_block()) NoteWait(a.wait());
   if (a.progressed()) sleeper_.SawProgress();
   turn_.Record(a);
   return SleepUntilTry(a.would_block() ? a.wait() : Wait());

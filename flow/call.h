@@ -8,6 +8,12 @@
 //   if (call.at_eof()) return Eof{};
 //   return call.status();
 //
+// A read on a plain descriptor whose like had to wait twice in a row waits for
+// the descriptor before it tries (Core::ReadHabit): of the three system calls
+// of a wait (try, poll, try) the first is in vain. Found out anew every eighth
+// time, and given up when a read finds data at once; FdOptions::waits_first
+// turns it off.
+//
 // Lives on the stack of the thread that blocks; its destructor leaves.
 
 #ifndef FLOW_CALL_H_
@@ -44,7 +50,9 @@ class Call {
     if (IsOneOfMany(turn_.role()) && sleeper_.FarFromLimits() &&
         turn_.EnterPlainly()) {
       turn_.Begun();
-      return true;
+      if (turn_.role() != Role::kRead) return true;
+      const int fd = turn_.core().read_habit().WaitFirst();
+      return fd < 0 || WaitFirst(fd);
     }
     return BeginWithCare();
   }
@@ -61,7 +69,12 @@ class Call {
       const Attempt a = job.Try(turn_.core());
       if (a.transferred()) {
         const Job::Then then = job.Moved(turn_, a.n());
-        if (then == Job::Then::kDone) return true;
+        if (then == Job::Then::kDone) {
+          if (turn_.role() == Role::kRead && waited_ == Waited::kNo) {
+            turn_.core().read_habit().FoundData();
+          }
+          return true;
+        }
         if (then != Job::Then::kOn && !GoOn(then)) return false;
       } else if (!SleepAfter(a)) {
         return false;
@@ -87,6 +100,9 @@ class Call {
     return role == Role::kRead || role == Role::kWrite;
   }
   bool BeginWithCare();
+  // Waits for `fd` instead of a first try (Core::ReadHabit). False: over.
+  bool WaitFirst(int fd);
+  void NoteWait(const Wait& wait);
   bool WithinLimits();
   // After a try that moved nothing, and after one that moved a part. True: try.
   bool SleepAfter(const Attempt& a);
@@ -94,9 +110,12 @@ class Call {
   // Sleeps for as long as the machine says so. True: try.
   bool SleepUntilTry(const Wait& wait);
 
+  enum class Waited : uint8_t { kNo, kFirst, kAfterTry };
+
   Turn turn_;
   Sleeper sleeper_;
   Woke woke_ = Woke::kRetry;
+  Waited waited_ = Waited::kNo;
 };
 
 }  // namespace internal

@@ -209,6 +209,27 @@ class Core {
   size_t read_hint() const { return read_hint_; }
   void set_read_hint(size_t hint) { read_hint_ = static_cast<uint32_t>(hint); }
 
+  // Whether the reads of late had to wait, and for what; by the holder of the
+  // read side. Only blocking calls look at it: parking is dear, trying is not.
+  class ReadHabit {
+   public:
+    // The descriptor to wait for before trying; -1: try. Every eighth tries, so
+    // that data which is there already is found out.
+    int WaitFirst() const { return waits_ >= 2 && waits_ % 8 != 0 ? fd_ : -1; }
+    void Waited(int fd) {
+      fd_ = fd;
+      waits_ = waits_ < 255 ? static_cast<uint8_t>(waits_ + 1) : uint8_t{8};
+    }
+    // It asked first, so nobody knows whether it would have had to wait.
+    void WaitedFirst() { Waited(fd_); }
+    void FoundData() { waits_ = 0; }
+
+   private:
+    int fd_ = -1;
+    uint8_t waits_ = 0;  // reads in a row that had to wait, as far as known
+  };
+  ReadHabit& read_habit() { return read_habit_; }
+
  private:
   // A call in the queue of a direction: on its own stack, linked under mu_.
   struct Waiter {
@@ -264,6 +285,7 @@ class Core {
   Syscalls* const sys_;
   const uint32_t fork_generation_;
   uint32_t read_hint_ = 0;
+  ReadHabit read_habit_;
   FdGuard* fd_guard_ = nullptr;
 
   Mutex mu_;

@@ -18,13 +18,16 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "flow/async_flow.h"
@@ -36,6 +39,7 @@
 #include "flow/fd/raw_fds_for_test.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
+#include "flow/status.h"
 #include "flow/sys/syscalls.h"
 #include "flow/testing/allocations.h"
 #include "flow/testing/intercepting_syscalls.h"
@@ -178,6 +182,130 @@ TEST(FastPathTest, OneWaitIsThreeSystemCallsAndNoAllocation) {
   char into[kBytes];
   EXPECT_EQ(Must(near.ReadInto(into, absl::Hours(1))).data(), 5);
   EXPECT_EQ(sys.calls(), 3);
+}
+
+// Reads that keep having to wait stop trying in vain; one that finds data at
+// once, and every eighth, tries first again. F1.
+TEST(FastPathTest, ReadsThatKeepHavingToWaitAskFirst) {
+  const auto waits = [](std::vector<script::Step>& steps, bool in_vain) {
+    if (in_vain) steps.push_back(script::Recv(script::Err(EAGAIN)));
+    steps.push_back(script::Poll(script::Ready(POLLIN)));
+    steps.push_back(script::Recv("bytes"));
+  };
+  std::vector<script::Step> steps;
+  for (int read = 0; read < 9; ++read) waits(steps, read < 2 || read == 8);
+  waits(steps, false);
+  for (int read = 10; read < 16; ++read) waits(steps, false);
+  steps.push_back(script::Recv("bytes"));  // the sixteenth: it is there
+  steps.push_back(script::Recv("bytes"));  // so the next tries as well
+  for (int i = 0; i < 3; ++i) waits(steps, i < 2);
+  ScriptedSyscalls sys(std::move(steps));
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  char into[kBytes];
+  for (int read = 0; read < 21; ++read) {
+    EXPECT_EQ(Must(near.ReadInto(into, absl::Hours(1))).data(), 5) << read;
+  }
+  EXPECT_TRUE(sys.Verify());
+}
+
+// Tells of a read in vain, and of a poll that comes before any try.
+class Watcher : public InterceptingSyscalls {
+ public:
+  void AwaitVainReads(int count) {
+    absl::MutexLock lock(&mu_);
+    vain_wanted_ = count;
+    mu_.Await(absl::Condition(this, &Watcher::HasVainReads));
+  }
+  void AwaitPollAfterReads(int count) {
+    absl::MutexLock lock(&mu_);
+    reads_wanted_ = count;
+    mu_.Await(absl::Condition(this, &Watcher::HasPolled));
+  }
+
+ protected:
+  int64_t OnCall(const Request& request, Real real) override {
+    if (request.call == Call::kPoll) {
+      absl::MutexLock lock(&mu_);
+      reads_at_poll_ = reads_;
+    }
+    const int64_t result = real(Request::kAllBytes);
+    if (request.call == Call::kRecv) {
+      const int error = errno;
+      {
+        absl::MutexLock lock(&mu_);
+        if (result < 0) ++vain_;
+        if (result > 0) ++reads_;
+      }
+      errno = error;
+    }
+    return result;
+  }
+
+ private:
+  bool HasVainReads() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return vain_ >= vain_wanted_;
+  }
+  bool HasPolled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return reads_at_poll_ >= reads_wanted_;
+  }
+
+  absl::Mutex mu_;
+  int vain_ ABSL_GUARDED_BY(mu_) = 0;
+  int reads_ ABSL_GUARDED_BY(mu_) = 0;
+  int reads_at_poll_ ABSL_GUARDED_BY(mu_) = 0;
+  int vain_wanted_ ABSL_GUARDED_BY(mu_) = 0;
+  int reads_wanted_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// Who waits before it tries is not inside a try, so that what a writer meets
+// meanwhile is told at once and not only when the reader comes back. P1, P3.
+TEST(FastPathTest, AReaderThatAsksFirstHoldsNoWriterUp) {
+  Watcher sys;
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  Flow far = Must(flow::Adopt(std::move(raw.second)));
+  std::thread reader([&near] {
+    char into[kBytes];
+    while (near.ReadInto(into).ok()) {
+    }
+  });
+  for (const int vain : {1, 2}) {
+    sys.AwaitVainReads(vain);
+    ASSERT_TRUE(far.Write("x").ok());
+  }
+  sys.AwaitPollAfterReads(2);
+  // Linux: a unix peer that has shut its reading refuses what is sent to it,
+  // and goes on sending itself.
+  ASSERT_TRUE(far.Shutdown(flow::ShutdownMode::kRead).ok());
+  const absl::Status refused = near.Write("y", absl::Seconds(20));
+  EXPECT_TRUE(flow::IsClosedByPeer(refused)) << refused;
+  EXPECT_TRUE(near.Close().ok());
+  reader.join();
+}
+
+TEST(FastPathTest, AskingFirstCanBeTurnedOff) {
+  std::vector<script::Step> steps;
+  for (int read = 0; read < 4; ++read) {
+    steps.push_back(script::Recv(script::Err(EAGAIN)));
+    steps.push_back(script::Poll(script::Ready(POLLIN)));
+    steps.push_back(script::Recv("bytes"));
+  }
+  ScriptedSyscalls sys(std::move(steps));
+  RawPair raw = RawSocketPair();
+  flow::FdOptions options;
+  options.sys = &sys;
+  options.waits_first = false;
+  Flow near = Must(flow::Adopt(std::move(raw.first), options));
+  char into[kBytes];
+  for (int read = 0; read < 4; ++read) {
+    EXPECT_EQ(Must(near.ReadInto(into)).data(), 5) << read;
+  }
+  EXPECT_TRUE(sys.Verify());
 }
 
 // An operation with a future that can proceed at once does so in the caller:

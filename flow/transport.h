@@ -279,6 +279,9 @@ class Transport {
   // True for plain fds, where readiness of the fd is readiness of the flow: no
   // byte is ever held between the kernel and TryRead.
   virtual bool PollIsTruth() const { return false; }
+  // True if a blocking read may wait for the descriptor of its last wait before
+  // it tries, where reads have kept having to wait: only where PollIsTruth.
+  virtual bool WaitsFirst() const { return false; }
   // The fd behind this, for getsockopt and the like; -1 if there is none, or
   // two. Still owned by the transport.
   virtual int native_handle() const { return -1; }

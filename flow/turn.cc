@@ -76,6 +76,18 @@ Answer Turn::Look() {
 
 Answer Turn::Resume() { return answer_ = core_.Resume(role_); }
 
+Answer Turn::WaitFirst() {
+  // The end of a try that took nothing and learnt nothing: who sleeps must not
+  // be taken for one who is inside a try.
+  core_.AfterTry(role_, Tried::kMoved, absl::OkStatus());
+  const FlowState now = core_.state();
+  // Draining: what is there is read without waiting.
+  if (now.read_end() == ReadEnd::kOpen && now.Ask(role_) == Answer::kTry) {
+    return answer_ = Answer::kWait;
+  }
+  return Resume();
+}
+
 Answer Turn::Record(const Attempt& attempt) {
   if (attempt.eof() && direction() == Direction::kWrite) {
     return Misbehaved("an end of stream that is no read's");

@@ -69,6 +69,9 @@ class Turn {
   Answer Look();
   // After a sleep: kTry, kSettle, or over.
   Answer Resume();
+  // Instead of a first try: the holder sleeps, unless something has happened.
+  // kWait, or what Resume says. A read alone.
+  Answer WaitFirst();
   // A try moved nothing: records an ending. kWait, kSettle, or over.
   Answer Record(const Attempt& attempt);
   // A try moved bytes and more is to be done: kTry, kSettle, or over.

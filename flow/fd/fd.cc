@@ -82,9 +82,10 @@ absl::StatusOr<Flow> FlowOn(const FdOptions& options,
   if (!both.ok()) return both.status();
   Syscalls* const sys = SysOf(options);
   FdNames names = Override(NamesOf(sys, both->facts), options);
-  return Flow(
-      std::make_unique<FdTransport>(sys, *std::move(both), std::move(names)),
-      sys);
+  auto transport =
+      std::make_unique<FdTransport>(sys, *std::move(both), std::move(names));
+  transport->set_waits_first(options.waits_first);
+  return Flow(std::move(transport), sys);
 }
 
 absl::StatusOr<Flow> FlowOn(const FdOptions& options, absl::StatusOr<FdPart> in,
@@ -97,9 +98,10 @@ absl::StatusOr<Flow> FlowOn(const FdOptions& options, absl::StatusOr<FdPart> in,
       Endpoint::Named(absl::StrCat("in ", DescribeFd(sys, in->facts), ", out ",
                                    DescribeFd(sys, out->facts)));
   names = Override(std::move(names), options);
-  return Flow(std::make_unique<FdTransport>(sys, *std::move(in),
-                                            *std::move(out), std::move(names)),
-              sys);
+  auto transport = std::make_unique<FdTransport>(
+      sys, *std::move(in), *std::move(out), std::move(names));
+  transport->set_waits_first(options.waits_first);
+  return Flow(std::move(transport), sys);
 }
 
 absl::StatusOr<std::pair<Flow, Flow>> AdoptBoth(const FdOptions& options,

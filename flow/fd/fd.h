@@ -87,6 +87,11 @@ namespace flow {
 struct FdOptions {
   // Makes the flow's system calls; null is the real kernel. Must outlive it.
   Syscalls* sys = nullptr;
+  // Reads that keep having to wait, one after the other, ask poll(2) before
+  // they try: one system call less for each, of a request's three. It is given
+  // up as soon as a read finds data at once, which every eighth looks for. Off:
+  // every read tries first.
+  bool waits_first = true;
   // What both ends are called, if the kernel's names (getsockname(2),
   // getpeername(2), "pipe fd 5") won't do.
   std::optional<Endpoint> local;

@@ -63,6 +63,11 @@ class FdTransport final : public Transport {
   bool abort_is_visible() const override;
   bool ends_are_visible() const override;
   bool PollIsTruth() const override { return true; }
+  bool WaitsFirst() const override {
+    return waits_first_ && HasPeer(in_facts().kind);
+  }
+  // Before it is shared.
+  void set_waits_first(bool on) { waits_first_ = on; }
   int native_handle() const override { return two_ ? -1 : HandleOf(in_); }
   int read_handle() const override { return HandleOf(in_); }
   int write_handle() const override { return HandleOf(two_ ? out_ : in_); }
@@ -101,6 +106,7 @@ class FdTransport final : public Transport {
 
   Syscalls* const sys_;
   const bool two_;
+  bool waits_first_ = true;
   const FdNames names_;
   Held in_;   // the only one unless two_
   Held out_;  // if two_

@@ -43,20 +43,18 @@ class Stream {
         });
   }
 
-  // At once as far as the kernel takes it; the rest, if any, by the loop, which
-  // then calls `done` with the outcome.
+  // At once as far as the kernel takes it, the rest by the loop, which then
+  // calls `done` with the outcome.
   void Write(const char* from, size_t size, std::function<void(bool)> done) {
     uv_buf_t piece =
         uv_buf_init(const_cast<char*>(from), static_cast<unsigned>(size));
-    done_ = std::move(done);
-    request_.data = this;
+    // One for each write: the loop tells of a read before it tells that the
+    // write which the read answers is done.
+    auto* const pending = new Pending{{}, std::move(done)};
+    pending->request.data = pending;
     const int started =
-        uv_write(&request_, handle(), &piece, 1, [](uv_write_t* r, int status) {
-          // Out of the way first: it may write again.
-          const auto told = std::move(static_cast<Stream*>(r->data)->done_);
-          told(status == 0);
-        });
-    if (started != 0) std::exchange(done_, nullptr)(false);
+        uv_write(&pending->request, handle(), &piece, 1, Written);
+    if (started != 0) Written(&pending->request, started);
   }
 
   void Run() { uv_run(&loop_, UV_RUN_DEFAULT); }
@@ -68,12 +66,19 @@ class Stream {
   const char* data() const { return buffer_.data(); }
 
  private:
+  struct Pending {
+    uv_write_t request;
+    std::function<void(bool)> done;
+  };
+  static void Written(uv_write_t* request, int status) {
+    const std::unique_ptr<Pending> pending(
+        static_cast<Pending*>(request->data));
+    pending->done(status == 0);
+  }
   uv_stream_t* handle() { return reinterpret_cast<uv_stream_t*>(&pipe_); }
 
   uv_loop_t loop_;
   uv_pipe_t pipe_;
-  uv_write_t request_;
-  std::function<void(bool)> done_;
   std::string buffer_;
   const std::function<void(size_t)> on_read_;
 };
