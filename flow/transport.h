@@ -97,17 +97,20 @@ struct Wait {
   bool signal_is_rare = false;  // beside the fd: may be seen up to 20 ms late,
                                 // so that the fd alone can be waited for first
 
+  // Waits for one of these.
   static Wait ForFd(int fd, short events) {
     Wait wait;
     wait.fd = fd;
     wait.events = events;
     return wait;
   }
+  // Until an instant.
   static Wait Until(MonoTime until) {
     Wait wait;
     wait.until = until;
     return wait;
   }
+  // Until another thread notifies.
   static Wait For(Signal* signal, uint64_t seq) {
     Wait wait;
     wait.signal = signal;
@@ -119,6 +122,7 @@ struct Wait {
 // What may be handed to splice(2) and its like beside a direction's tries: the
 // fd that TryRead or TryWrite is nothing but a system call on.
 struct RawEnd {
+  // What the kernel can do with it.
   enum class Kind : uint8_t { kNone, kTcp, kSocket, kPipe, kFile };
 
   Kind kind = Kind::kNone;
@@ -133,6 +137,7 @@ struct RawEnd {
 // The outcome of one try. Small and trivially copyable.
 class Attempt {
  public:
+  // The four answers.
   enum class Kind : uint8_t { kTransferred, kEof, kWouldBlock, kFailed };
 
   // It went well: `n` bytes moved (a read or write: 1 <= n <= what was asked;

@@ -38,6 +38,7 @@ namespace flow {
 
 class Channel {
  public:
+  // Owns the flow.
   explicit Channel(Flow flow, const ReaderOptions& reading = {},
                    const WriterOptions& writing = {})
       : writer_(std::move(flow), writing), reader_(&writer_.flow(), reading) {}
@@ -52,6 +53,7 @@ class Channel {
   // aborted; else it is closed without waiting.
   ~Channel() = default;
 
+  // The two sides.
   Reader& reader() { return reader_; }
   Writer& writer() { return writer_; }
   // None once it was released or moved.

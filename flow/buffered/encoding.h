@@ -40,6 +40,7 @@ enum class LengthPrefix : uint8_t {
   kU64Little,
 };
 
+// How frames are told apart.
 struct FrameFormat {
   LengthPrefix prefix = LengthPrefix::kVarint;
   // The most bytes of a frame, without its length. A peer can make a Reader

@@ -76,6 +76,7 @@
 
 namespace flow {
 
+// How a Reader reads.
 struct ReaderOptions {
   // The most that is read beyond what a call asks for.
   size_t read_ahead = size_t{64} << 10;

@@ -82,6 +82,7 @@ namespace internal {
 class Pieces;
 }  // namespace internal
 
+// How a Writer writes.
 struct WriterOptions {
   size_t buffer_size = size_t{64} << 10;
 };

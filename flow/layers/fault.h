@@ -75,6 +75,7 @@ struct DirectionFaults {
   std::optional<uint64_t> reset_at;
 };
 
+// What is wrong with a flow.
 struct FaultPlan {
   uint64_t seed = 1;
   DirectionFaults read;

@@ -61,6 +61,7 @@ struct ByteLimit {
   BeyondLimit beyond = BeyondLimit::kEnd;
 };
 
+// Of a flow. By default there are none.
 struct ByteLimits {
   ByteLimit read;
   ByteLimit write = {std::numeric_limits<uint64_t>::max(), BeyondLimit::kFail};

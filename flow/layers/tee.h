@@ -56,6 +56,7 @@ enum class SinkFailure : uint8_t {
   kDrop,  // it goes on without a copy
 };
 
+// What is copied where.
 struct TeeOptions {
   // Gets what is read from the flow. No flow: there is no copy of it.
   Flow read_to;

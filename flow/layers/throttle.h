@@ -48,6 +48,7 @@ struct ThrottleRate {
   int64_t burst = 0;
 };
 
+// How fast each direction may be.
 struct ThrottleOptions {
   ThrottleRate read;
   ThrottleRate write;

@@ -31,6 +31,7 @@
 
 namespace flow {
 
+// Where the sockets are looked for.
 struct ActivationOptions {
   // Makes the system calls of the listeners and their flows; null is the real
   // kernel. Must outlive them.
@@ -41,6 +42,7 @@ struct ActivationOptions {
   bool unset_environment = false;
 };
 
+// A socket that this process was started with.
 struct ActivatedListener {
   std::string name;  // "unknown" if the parent gave none
   Listener listener;

@@ -90,7 +90,9 @@ struct AddressOption {
   }
 };
 
+// An address in its parts.
 struct Address {
+  // What kind of address it is.
   enum class Scheme : uint8_t {
     kTcp,
     kTcpListen,

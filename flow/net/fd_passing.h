@@ -50,6 +50,7 @@ inline constexpr size_t kMaxFdsAtOnce = 253;
                                    absl::string_view data,
                                    const Limits& limits = {});
 
+// What one message brought.
 struct ReceivedFds {
   Buffer data;                // at least one byte
   std::vector<UniqueFd> fds;  // none, if it came without

@@ -54,6 +54,7 @@
 
 namespace flow {
 
+// How an address is opened.
 struct OpenOptions {
   // What the program has added to the grammar; must outlive the call.
   const Schemes* schemes = nullptr;

@@ -21,6 +21,7 @@
 
 namespace flow {
 
+// Who the peer was when it connected.
 struct Credentials {
   // 0 for a process of another pid namespace.
   pid_t pid = 0;

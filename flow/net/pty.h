@@ -56,6 +56,7 @@ struct WindowSize {
   }
 };
 
+// How a pseudo-terminal is made.
 struct PtyOptions {
   // Makes the system calls; null is the real kernel. Must outlive the flow.
   Syscalls* sys = nullptr;
@@ -64,6 +65,7 @@ struct PtyOptions {
   bool raw = false;
 };
 
+// Both sides of a pseudo-terminal.
 struct Pty {
   // Its peer() names the other side: "pty /dev/pts/5".
   Flow master;

@@ -49,13 +49,16 @@ enum class OptionValue : uint8_t {
   kChoice,  // one of `choices`
 };
 
+// An option that addresses of a scheme may have.
 struct SchemeOption {
   std::string name;
   OptionValue value = OptionValue::kText;
   std::vector<std::string> choices = {};
 };
 
+// A kind of address.
 struct Scheme {
+  // What stands behind the colon.
   enum class Target : uint8_t {
     kHostPort,  // HOST:PORT, and the options of tcp: (tcp-listen:) as well
     kText,      // anything but nothing, in Address::path

@@ -82,6 +82,7 @@ enum class ChildStream : uint8_t {
   kStdout,   // for stderr alone: wherever stdout goes
 };
 
+// How a program is started.
 struct SpawnOptions {
   // Makes the system calls of Spawn and of the flows, and the waits; null is
   // the real kernel. Must outlive them.

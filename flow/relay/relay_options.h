@@ -79,6 +79,7 @@ struct CopyProgress {
 // bytes wait for it.
 using ProgressFunction = std::function<void(const CopyProgress&)>;
 
+// How bytes are copied one way.
 struct CopyOptions {
   // deadline: of all of it; stall_timeout: the longest time without a byte;
   // cancel. See flow/relay/relay.h.
@@ -103,6 +104,7 @@ struct CopyOptions {
   absl::Duration progress_interval = absl::Seconds(1);
 };
 
+// How bytes are relayed both ways.
 struct RelayOptions {
   // As above; the idle limit counts both directions as one.
   Limits limits;

@@ -59,6 +59,7 @@ enum class ErrorScope : uint8_t {
   kFlow,       // ends both sides: ECONNRESET, ETIMEDOUT
 };
 
+// What an errno means to a flow.
 struct ErrnoMeaning {
   absl::StatusCode code;
   ErrorKind kind;

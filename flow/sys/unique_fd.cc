@@ -5,8 +5,8 @@
 
 #include "flow/sys/syscalls.h"
 
-// Defined by //flow/testing:fd_guard alone, so null elsewhere: no state of ours,
-// and one look at a constant for each descriptor.
+// Defined by //flow/testing:fd_guard alone, so null elsewhere: no state of
+// ours, and one look at a constant for each descriptor.
 extern "C" {
 __attribute__((weak)) void flow_fd_guard_take(int fd);
 __attribute__((weak)) void flow_fd_guard_give(int fd);

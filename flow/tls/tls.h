@@ -88,6 +88,7 @@ class TlsClient {
 // server.
 class TlsServer {
  public:
+  // As of TlsClient; a server needs a certificate and its key.
   static absl::StatusOr<TlsServer> Create(const TlsServerOptions& options);
 
   // From now on accepts with `options`, such as a new certificate. Connections

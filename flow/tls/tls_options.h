@@ -74,6 +74,7 @@ struct TlsCommonOptions {
   uint64_t rekey_after_records = uint64_t{1} << 22;
 };
 
+// How a client does TLS.
 struct TlsClientOptions : TlsCommonOptions {
   // Whom to trust. Empty: the system's roots. Otherwise these alone.
   TlsPem roots;
@@ -99,6 +100,7 @@ enum class TlsClientCertificate : uint8_t {
   kRequired,
 };
 
+// How a server does TLS.
 struct TlsServerOptions : TlsCommonOptions {
   // At least one. A client that names a server (SNI) is shown the first whose
   // certificate is for that name; all others the first of all.
