@@ -27,6 +27,13 @@ namespace flow {
 struct Eof {
   friend bool operator==(Eof, Eof) { return true; }
   friend bool operator!=(Eof, Eof) { return false; }
+
+  // "Eof".
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, Eof) {
+    sink.Append("Eof");
+  }
+  friend std::ostream& operator<<(std::ostream& os, Eof) { return os << "Eof"; }
 };
 
 // Data, or the end of the stream.

@@ -96,6 +96,16 @@ class ThreadPool final : public Executor {
 
   ThreadPoolStats GetStats() const;
 
+  // As its statistics.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ThreadPool& pool) {
+    sink.Append(pool.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ThreadPool& pool) {
+    return os << pool.ToString();
+  }
+
  private:
   struct State;
 

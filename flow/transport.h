@@ -117,6 +117,16 @@ struct Wait {
     wait.seq = seq;
     return wait;
   }
+
+  // "fd 5, events 1; until 12.5s; a signal".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Wait& wait) {
+    sink.Append(wait.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Wait& wait) {
+    return os << wait.ToString();
+  }
 };
 
 // What may be handed to splice(2) and its like beside a direction's tries: the
@@ -201,6 +211,16 @@ class Attempt {
   int error() const { return error_; }                  // kFailed; 0: none
   ErrorKind error_kind() const { return error_kind_; }  // kFailed
   ErrorScope scope() const { return scope_; }           // kFailed
+
+  // "12 transferred", "Eof", "would block: fd 5, events 1", "reset [104]".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Attempt& attempt) {
+    sink.Append(attempt.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Attempt& attempt) {
+    return os << attempt.ToString();
+  }
 
  private:
   explicit Attempt(Kind kind) : kind_(kind) {}

@@ -95,6 +95,12 @@ class LogSink {
 };
 
 enum class LogFormat : uint8_t { kText, kHexdump, kJsonLines };
+absl::string_view LogFormatName(LogFormat format);
+std::ostream& operator<<(std::ostream& os, LogFormat format);
+template <typename Sink>
+void AbslStringify(Sink& sink, LogFormat format) {
+  sink.Append(LogFormatName(format));
+}
 
 // What is logged, and how.
 struct LogOptions {

@@ -21,6 +21,7 @@
 #ifndef FLOW_NET_ACTIVATION_H_
 #define FLOW_NET_ACTIVATION_H_
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,17 @@ struct ActivationOptions {
 struct ActivatedListener {
   std::string name;  // "unknown" if the parent gave none
   Listener listener;
+
+  // "http: tcp:127.0.0.1:80".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ActivatedListener& activated) {
+    sink.Append(activated.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ActivatedListener& activated) {
+    return os << activated.ToString();
+  }
 };
 
 // All that are left, in the order of their numbers; none if this process was

@@ -184,4 +184,9 @@ absl::StatusOr<OrEof<ReceivedFds>> RecvFds(Flow& flow, size_t max_fds,
   return call.status();
 }
 
+std::string ReceivedFds::ToString() const {
+  return absl::StrCat(data.size(), " B with ", fds.size(), " fds",
+                      fds_lost ? ", some lost" : "");
+}
+
 }  // namespace flow

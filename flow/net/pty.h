@@ -28,6 +28,7 @@
 #define FLOW_NET_PTY_H_
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,16 @@ struct WindowSize {
   friend bool operator!=(const WindowSize& a, const WindowSize& b) {
     return !(a == b);
   }
+
+  // "24 x 80".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const WindowSize& size) {
+    sink.Append(size.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const WindowSize& size) {
+    return os << size.ToString();
+  }
 };
 
 // How a pseudo-terminal is made.
@@ -72,6 +83,16 @@ struct Pty {
   // Blocking, as programs expect. Whoever wants a flow on it too adopts it; as
   // long as it is open here, the master meets no Eof.
   UniqueFd slave;
+
+  // "master: flow ...; slave: fd 7".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Pty& pty) {
+    sink.Append(pty.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Pty& pty) {
+    return os << pty.ToString();
+  }
 };
 
 // A new pair. RESOURCE_EXHAUSTED: no descriptors or ptys left; NOT_FOUND: this

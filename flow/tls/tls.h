@@ -45,6 +45,8 @@
 #define FLOW_TLS_TLS_H_
 
 #include <memory>
+#include <ostream>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -108,6 +110,16 @@ class TlsServer {
 struct TlsFlow {
   Flow flow;
   TlsFacts facts;
+
+  // "flow tls over tcp ..., open, ...; TLSv1.3, ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsFlow& flow) {
+    sink.Append(flow.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TlsFlow& flow) {
+    return os << flow.ToString();
+  }
 };
 
 // Puts TLS on `below` as a client of the server `server_name`, a host name or

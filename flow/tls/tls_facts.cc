@@ -31,4 +31,24 @@ std::string TlsFacts::ToString() const {
   return text;
 }
 
+absl::string_view TlsClientCertificateName(TlsClientCertificate certificate) {
+  switch (certificate) {
+    case TlsClientCertificate::kNone:
+      return "none";
+    case TlsClientCertificate::kOptional:
+      return "optional";
+    case TlsClientCertificate::kRequired:
+      return "required";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate) {
+  return os << TlsClientCertificateName(certificate);
+}
+
+std::string TlsFlow::ToString() const {
+  return absl::StrCat(flow.ToString(), "; ", facts.ToString());
+}
+
 }  // namespace flow

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace flow {
@@ -99,6 +100,12 @@ enum class TlsClientCertificate : uint8_t {
   kOptional,  // asked; a certificate that is shown has to be good
   kRequired,
 };
+absl::string_view TlsClientCertificateName(TlsClientCertificate certificate);
+std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate);
+template <typename Sink>
+void AbslStringify(Sink& sink, TlsClientCertificate certificate) {
+  sink.Append(TlsClientCertificateName(certificate));
+}
 
 // How a server does TLS.
 struct TlsServerOptions : TlsCommonOptions {
