@@ -114,11 +114,11 @@ struct TlsFlow {
   // "flow tls over tcp ..., open, ...; TLSv1.3, ...".
   std::string ToString() const;
   template <typename Sink>
-  friend void AbslStringify(Sink& sink, const TlsFlow& flow) {
-    sink.Append(flow.ToString());
+  friend void AbslStringify(Sink& sink, const TlsFlow& made) {
+    sink.Append(made.ToString());
   }
-  friend std::ostream& operator<<(std::ostream& os, const TlsFlow& flow) {
-    return os << flow.ToString();
+  friend std::ostream& operator<<(std::ostream& os, const TlsFlow& made) {
+    return os << made.ToString();
   }
 };
 

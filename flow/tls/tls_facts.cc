@@ -47,8 +47,4 @@ std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate) {
   return os << TlsClientCertificateName(certificate);
 }
 
-std::string TlsFlow::ToString() const {
-  return absl::StrCat(flow.ToString(), "; ", facts.ToString());
-}
-
 }  // namespace flow
