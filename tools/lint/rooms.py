@@ -46,7 +46,7 @@ LIBRARY = list(BELOW)
 BELOW["testing"] = LIBRARY
 BELOW["bench"] = LIBRARY
 BELOW["examples"] = LIBRARY
-BELOW["tools"] = LIBRARY
+BELOW["tools"] = LIBRARY + ["bench"]
 
 ABOUT_STATE = "state.h is a pure function of plain values: no errno, nothing of ours"
 
