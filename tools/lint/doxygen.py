@@ -36,7 +36,9 @@ NOT_FOR_USERS = {
     "flow/testing/fuzz_corpus.h",
     "flow/testing/interleaving.h",
     "flow/testing/interleaving_primitives.h",
+    "flow/testing/model_draw.h",
     "flow/testing/model_pair.h",
+    "flow/testing/model_streams.h",
     "flow/testing/stream_model.h",
     "flow/testing/tested_flow.h",
 }
@@ -162,7 +164,7 @@ def filtered(path):
 def is_public(path):
     if re.search(r"(_test|_test_support|_for_test|_internal|_benchmark)\.h$", path):
         return False
-    if path in NOT_FOR_USERS or path.startswith("flow/testing/torture/"):
+    if path in NOT_FOR_USERS or path.startswith(("flow/bench/", "flow/testing/torture/")):
         return False
     with open(path, encoding="utf-8") as file:
         return "(internal)" not in file.readline()
