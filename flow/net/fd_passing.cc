@@ -83,6 +83,7 @@ class RecvFdsJob final : public Job {
 
   Then Moved(Turn& turn, size_t n) override {
     if (n == 0 || n > buffer_.capacity()) return Then::kBroken;
+    turn.CountMoved(n);
     turn.core().CountRead(n);
     buffer_.SetSize(n);
     if (n < buffer_.capacity() / 2) buffer_ = Buffer::CopyOf(buffer_.view());
