@@ -69,6 +69,7 @@ struct AsyncAccess;
 
 class AsyncFlow {
  public:
+  // What a callback is, and what it or a future is given.
   template <typename Result>
   using Callback = absl::AnyInvocable<void(Result) &&>;
   using ReadResult = absl::StatusOr<OrEof<Buffer>>;
@@ -103,11 +104,13 @@ class AsyncFlow {
   [[nodiscard]] std::future<ReadResult> Read(const Limits& limits = {});
   void Read(const Limits& limits, Callback<ReadResult> done);
 
+  // As Flow::ReadInto; `into` has to stay until it is done.
   [[nodiscard]] std::future<ReadIntoResult> ReadInto(absl::Span<char> into,
                                                      const Limits& limits = {});
   void ReadInto(absl::Span<char> into, const Limits& limits,
                 Callback<ReadIntoResult> done);
 
+  // As Flow::Write, of bytes that it then owns.
   [[nodiscard]] std::future<absl::Status> Write(std::string bytes,
                                                 const Limits& limits = {});
   [[nodiscard]] std::future<absl::Status> Write(absl::Cord bytes,
@@ -120,6 +123,7 @@ class AsyncFlow {
              Callback<absl::Status> done);
   void Write(Buffer bytes, const Limits& limits, Callback<absl::Status> done);
 
+  // As Flow::Writev.
   [[nodiscard]] std::future<absl::Status> Writev(
       std::vector<std::string> pieces, const Limits& limits = {});
   void Writev(std::vector<std::string> pieces, const Limits& limits,
@@ -131,11 +135,13 @@ class AsyncFlow {
   void WriteSome(std::string bytes, const Limits& limits,
                  Callback<WriteSomeResult> done);
 
+  // As Flow::Shutdown.
   [[nodiscard]] std::future<absl::Status> Shutdown(ShutdownMode mode,
                                                    const Limits& limits = {});
   void Shutdown(ShutdownMode mode, const Limits& limits,
                 Callback<absl::Status> done);
 
+  // As Flow::CloseGracefully.
   [[nodiscard]] std::future<absl::Status> CloseGracefully(const Limits& limits);
   void CloseGracefully(const Limits& limits, Callback<absl::Status> done);
 
@@ -145,11 +151,13 @@ class AsyncFlow {
   std::future<absl::Status> Abort();
   void Abort(Callback<absl::Status> done);
 
+  // As Flow::WaitPeerEnd.
   [[nodiscard]] std::future<PeerEndResult> WaitPeerEnd(
       PeerEnd at_least, const Limits& limits = {});
   void WaitPeerEnd(PeerEnd at_least, const Limits& limits,
                    Callback<PeerEndResult> done);
 
+  // What it is, as of Flow. Never blocks.
   explicit operator bool() const { return core_ != nullptr; }
   Endpoint local() const;
   Endpoint peer() const;

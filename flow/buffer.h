@@ -53,6 +53,7 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
+  // Its bytes, and how many there are.
   const char* data() const ABSL_ATTRIBUTE_LIFETIME_BOUND { return data_.get(); }
   char* mutable_data() ABSL_ATTRIBUTE_LIFETIME_BOUND { return data_.get(); }
   size_t size() const { return size_; }

@@ -24,4 +24,6 @@ std::string CancelToken::ToString() const {
   return has_source() ? "not cancelled" : "never cancelled";
 }
 
+std::string CancelSource::ToString() const { return token().ToString(); }
+
 }  // namespace flow

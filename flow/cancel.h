@@ -123,6 +123,17 @@ class CancelSource {
 
   CancelToken token() const { return CancelToken(state_); }
 
+  // As its tokens: "cancelled", "deadline 12.5s", ...
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const CancelSource& source) {
+    sink.Append(source.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const CancelSource& source) {
+    return os << source.ToString();
+  }
+
  private:
   std::shared_ptr<internal::CancelState> state_;
 };

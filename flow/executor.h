@@ -38,6 +38,7 @@ namespace flow {
 // executor that it runs on. Thread-safe.
 class ExceptionLog {
  public:
+  // Told of each exception.
   using Hook = absl::AnyInvocable<void(absl::string_view what)>;
 
   // Told what() of each; on the thread where it was thrown, perhaps on several
@@ -125,6 +126,7 @@ class InlineExecutor final : public Executor {
 // when this object is gone.
 class FunctionExecutor final : public Executor {
  public:
+  // Hands each task to `function`.
   explicit FunctionExecutor(absl::AnyInvocable<void(Task)> function)
       : function_(std::make_shared<Function>(std::move(function))) {}
 

@@ -27,11 +27,20 @@ namespace flow {
 struct Eof {
   friend bool operator==(Eof, Eof) { return true; }
   friend bool operator!=(Eof, Eof) { return false; }
+
+  // "Eof".
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, Eof) {
+    sink.Append("Eof");
+  }
+  friend std::ostream& operator<<(std::ostream& os, Eof) { return os << "Eof"; }
 };
 
+// Data, or the end of the stream.
 template <typename T>
 class [[nodiscard]] OrEof {
  public:
+  // For generic code.
   using value_type = T;
 
   // Data. Implicit, so that a function can `return buffer;`.
@@ -41,6 +50,7 @@ class [[nodiscard]] OrEof {
   // The end of the stream. Implicit, for `return Eof{};`.
   OrEof(Eof) {}  // NOLINT(google-explicit-constructor): see above
 
+  // Either by its name, where a type has to be told.
   static OrEof Data(T data) { return OrEof(std::move(data)); }
   static OrEof AtEof() { return OrEof(Eof{}); }
 

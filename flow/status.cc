@@ -143,4 +143,15 @@ absl::Status ErrnoStatus(int error, absl::string_view operation,
                     detail);
 }
 
+std::string ErrorDetail::ToString() const {
+  std::string text(ErrorKindName(kind));
+  if (error != 0) absl::StrAppend(&text, ", errno ", error);
+  if (!operation.empty()) absl::StrAppend(&text, ", ", operation);
+  if (!local.empty() || !peer.empty()) {
+    absl::StrAppend(&text, ", ", local, " -> ", peer);
+  }
+  absl::StrAppend(&text, ", ", bytes_done, " B done");
+  return text;
+}
+
 }  // namespace flow

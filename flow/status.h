@@ -45,6 +45,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include "absl/status/status.h"
@@ -89,6 +90,16 @@ struct ErrorDetail {
   std::string local;      // endpoints in words; empty if not known
   std::string peer;
   uint64_t bytes_done = 0;
+
+  // "reset, errno 104, write, 127.0.0.1:1 -> 127.0.0.1:2, 12 B done".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ErrorDetail& detail) {
+    sink.Append(detail.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ErrorDetail& detail) {
+    return os << detail.ToString();
+  }
 };
 
 // A Status with `detail` as its payload. `message` is for people and may hold

@@ -165,4 +165,6 @@ ThreadPoolStats ThreadPool::GetStats() const {
   return stats;
 }
 
+std::string ThreadPool::ToString() const { return GetStats().ToString(); }
+
 }  // namespace flow

@@ -46,6 +46,7 @@
 
 namespace flow {
 
+// How a pool is made.
 struct ThreadPoolOptions {
   // At least 1; less is taken for 1.
   int threads = 1;
@@ -55,6 +56,7 @@ struct ThreadPoolOptions {
   ExceptionLog::Hook on_exception;
 };
 
+// What a pool has done so far. A value.
 struct ThreadPoolStats {
   int threads = 0;
   int running = 0;         // tasks under way
@@ -76,6 +78,7 @@ struct ThreadPoolStats {
 
 class ThreadPool final : public Executor {
  public:
+  // With `threads` threads, or as `options` say.
   explicit ThreadPool(int threads);
   explicit ThreadPool(ThreadPoolOptions options);
   ~ThreadPool() override;
@@ -92,6 +95,16 @@ class ThreadPool final : public Executor {
       absl::AnyInvocable<absl::Status() &&> task);
 
   ThreadPoolStats GetStats() const;
+
+  // As its statistics.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ThreadPool& pool) {
+    sink.Append(pool.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ThreadPool& pool) {
+    return os << pool.ToString();
+  }
 
  private:
   struct State;

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
+
 namespace flow {
 
 absl::string_view ShutdownModeName(ShutdownMode mode) {
@@ -40,6 +42,28 @@ Attempt Transport::TryPeerEnd(PeerEnd /*at_least*/) {
 
 Attempt Transport::TryDrain(absl::Span<const iovec> /*scratch*/) {
   return Attempt::Eof();
+}
+
+std::string Wait::ToString() const {
+  std::string text;
+  if (fd >= 0) absl::StrAppend(&text, "; fd ", fd, ", events ", events);
+  if (!until.is_never()) absl::StrAppend(&text, "; until ", until.ToString());
+  if (signal != nullptr) absl::StrAppend(&text, "; a signal");
+  return text.empty() ? "for ever" : text.substr(2);
+}
+
+std::string Attempt::ToString() const {
+  switch (kind_) {
+    case Kind::kTransferred:
+      return absl::StrCat(n_, " transferred");
+    case Kind::kEof:
+      return "Eof";
+    case Kind::kWouldBlock:
+      return absl::StrCat("would block: ", wait_.ToString());
+    case Kind::kFailed:
+      break;
+  }
+  return absl::StrCat(ErrorKindName(error_kind_), " [", error_, "]");
 }
 
 }  // namespace flow

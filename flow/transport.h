@@ -97,28 +97,42 @@ struct Wait {
   bool signal_is_rare = false;  // beside the fd: may be seen up to 20 ms late,
                                 // so that the fd alone can be waited for first
 
+  // Waits for one of these.
   static Wait ForFd(int fd, short events) {
     Wait wait;
     wait.fd = fd;
     wait.events = events;
     return wait;
   }
+  // Until an instant.
   static Wait Until(MonoTime until) {
     Wait wait;
     wait.until = until;
     return wait;
   }
+  // Until another thread notifies.
   static Wait For(Signal* signal, uint64_t seq) {
     Wait wait;
     wait.signal = signal;
     wait.seq = seq;
     return wait;
   }
+
+  // "fd 5, events 1; until 12.5s; a signal".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Wait& wait) {
+    sink.Append(wait.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Wait& wait) {
+    return os << wait.ToString();
+  }
 };
 
 // What may be handed to splice(2) and its like beside a direction's tries: the
 // fd that TryRead or TryWrite is nothing but a system call on.
 struct RawEnd {
+  // What the kernel can do with it.
   enum class Kind : uint8_t { kNone, kTcp, kSocket, kPipe, kFile };
 
   Kind kind = Kind::kNone;
@@ -133,6 +147,7 @@ struct RawEnd {
 // The outcome of one try. Small and trivially copyable.
 class Attempt {
  public:
+  // The four answers.
   enum class Kind : uint8_t { kTransferred, kEof, kWouldBlock, kFailed };
 
   // It went well: `n` bytes moved (a read or write: 1 <= n <= what was asked;
@@ -196,6 +211,16 @@ class Attempt {
   int error() const { return error_; }                  // kFailed; 0: none
   ErrorKind error_kind() const { return error_kind_; }  // kFailed
   ErrorScope scope() const { return scope_; }           // kFailed
+
+  // "12 transferred", "Eof", "would block: fd 5, events 1", "reset [104]".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Attempt& attempt) {
+    sink.Append(attempt.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Attempt& attempt) {
+    return os << attempt.ToString();
+  }
 
  private:
   explicit Attempt(Kind kind) : kind_(kind) {}

@@ -1,5 +1,7 @@
 #include "flow/buffered/channel.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace flow {
 
 absl::StatusOr<Flow> Channel::Release(const Limits& limits) {
@@ -9,6 +11,10 @@ absl::StatusOr<Flow> Channel::Release(const Limits& limits) {
   // The writer finds out that it has no flow any more.
   if (released.ok()) static_cast<void>(writer_.Flush());
   return released;
+}
+
+std::string Channel::ToString() const {
+  return absl::StrCat("channel of ", flow().ToString());
 }
 
 }  // namespace flow

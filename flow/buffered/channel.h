@@ -25,6 +25,8 @@
 #ifndef FLOW_BUFFERED_CHANNEL_H_
 #define FLOW_BUFFERED_CHANNEL_H_
 
+#include <ostream>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -38,6 +40,7 @@ namespace flow {
 
 class Channel {
  public:
+  // Owns the flow.
   explicit Channel(Flow flow, const ReaderOptions& reading = {},
                    const WriterOptions& writing = {})
       : writer_(std::move(flow), writing), reader_(&writer_.flow(), reading) {}
@@ -52,6 +55,7 @@ class Channel {
   // aborted; else it is closed without waiting.
   ~Channel() = default;
 
+  // The two sides.
   Reader& reader() { return reader_; }
   Writer& writer() { return writer_; }
   // None once it was released or moved.
@@ -69,6 +73,16 @@ class Channel {
   // Flushes, then gives the flow back, beginning with the bytes that have been
   // received and not read. On an error nothing is given, and nothing is lost.
   [[nodiscard]] absl::StatusOr<Flow> Release(const Limits& limits = {});
+
+  // "channel of flow tcp 10.0.0.1:80 -> ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Channel& channel) {
+    sink.Append(channel.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Channel& channel) {
+    return os << channel.ToString();
+  }
 
  private:
   Writer writer_;  // has the flow, and knows how it may end

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "absl/strings/str_cat.h"
+
 namespace flow {
 namespace internal {
 namespace {
@@ -96,4 +98,49 @@ Parsed ParseLength(LengthPrefix prefix, absl::string_view bytes) {
 }
 
 }  // namespace internal
+absl::string_view EndianName(Endian endian) {
+  switch (endian) {
+    case Endian::kBig:
+      return "big-endian";
+    case Endian::kLittle:
+      return "little-endian";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Endian endian) {
+  return os << EndianName(endian);
+}
+
+absl::string_view LengthPrefixName(LengthPrefix prefix) {
+  switch (prefix) {
+    case LengthPrefix::kVarint:
+      return "varint";
+    case LengthPrefix::kU8:
+      return "u8";
+    case LengthPrefix::kU16Big:
+      return "u16 big-endian";
+    case LengthPrefix::kU16Little:
+      return "u16 little-endian";
+    case LengthPrefix::kU32Big:
+      return "u32 big-endian";
+    case LengthPrefix::kU32Little:
+      return "u32 little-endian";
+    case LengthPrefix::kU64Big:
+      return "u64 big-endian";
+    case LengthPrefix::kU64Little:
+      return "u64 little-endian";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, LengthPrefix prefix) {
+  return os << LengthPrefixName(prefix);
+}
+
+std::string FrameFormat::ToString() const {
+  return absl::StrCat("length ", LengthPrefixName(prefix), ", at most ",
+                      max_length, " B");
+}
+
 }  // namespace flow

@@ -19,6 +19,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
+#include <string>
 #include <type_traits>
 
 #include "absl/strings/string_view.h"
@@ -27,6 +29,12 @@ namespace flow {
 
 // Which byte of an integer comes first.
 enum class Endian : uint8_t { kBig, kLittle };
+absl::string_view EndianName(Endian endian);
+std::ostream& operator<<(std::ostream& os, Endian endian);
+template <typename Sink>
+void AbslStringify(Sink& sink, Endian endian) {
+  sink.Append(EndianName(endian));
+}
 
 // How the length before a frame is written.
 enum class LengthPrefix : uint8_t {
@@ -39,12 +47,29 @@ enum class LengthPrefix : uint8_t {
   kU64Big,
   kU64Little,
 };
+absl::string_view LengthPrefixName(LengthPrefix prefix);
+std::ostream& operator<<(std::ostream& os, LengthPrefix prefix);
+template <typename Sink>
+void AbslStringify(Sink& sink, LengthPrefix prefix) {
+  sink.Append(LengthPrefixName(prefix));
+}
 
+// How frames are told apart.
 struct FrameFormat {
   LengthPrefix prefix = LengthPrefix::kVarint;
   // The most bytes of a frame, without its length. A peer can make a Reader
   // hold about twice as many.
   size_t max_length = size_t{1} << 20;
+
+  // "length varint, at most 1048576 B".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const FrameFormat& format) {
+    sink.Append(format.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const FrameFormat& format) {
+    return os << format.ToString();
+  }
 };
 
 namespace internal {

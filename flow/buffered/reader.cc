@@ -229,4 +229,9 @@ absl::Status Reader::Truncated(absl::string_view operation, uint64_t done,
       done);
 }
 
+std::string Reader::ToString() const {
+  return absl::StrCat("reader, ", Buffered().size(), " B buffered, of ",
+                      flow().ToString());
+}
+
 }  // namespace flow

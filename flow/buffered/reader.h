@@ -60,6 +60,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -76,6 +78,7 @@
 
 namespace flow {
 
+// How a Reader reads.
 struct ReaderOptions {
   // The most that is read beyond what a call asks for.
   size_t read_ahead = size_t{64} << 10;
@@ -201,6 +204,16 @@ class Reader {
   absl::Status Close() { return flow().Close(); }
   absl::Status Abort() { return flow().Abort(); }
   // NOLINTEND(readability-make-member-function-const)
+
+  // "reader, 12 B buffered, of flow tcp 10.0.0.1:80 -> ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Reader& reader) {
+    sink.Append(reader.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Reader& reader) {
+    return os << reader.ToString();
+  }
 
  private:
   // One refill, on the way to `wanted` bytes, more than are there. False: Eof.

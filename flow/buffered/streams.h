@@ -103,6 +103,7 @@ class WriterBuf final : public std::streambuf {
 
 }  // namespace internal
 
+// A std::istream over a flow.
 class FlowIstream : public std::istream {
  public:
   // From the caller's Reader, which outlives it.
@@ -124,6 +125,7 @@ class FlowIstream : public std::istream {
   internal::ReaderBuf buffer_;
 };
 
+// A std::ostream over a flow.
 class FlowOstream : public std::ostream {
  public:
   // To the caller's Writer, which outlives it.

@@ -282,4 +282,14 @@ absl::StatusOr<Flow> Writer::Release(const Limits& limits) {
   return absl::StatusOr<Flow>(std::move(released));
 }
 
+std::string WriterStats::ToString() const {
+  return absl::StrCat(bytes, " B taken, ", sent, " B sent in ", steps,
+                      " steps, ", copied, " B copied, ", flushes, " flushes");
+}
+
+std::string Writer::ToString() const {
+  return absl::StrCat("writer, ", stats().ToString(), ", of ",
+                      flow().ToString());
+}
+
 }  // namespace flow

@@ -63,6 +63,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -82,6 +84,7 @@ namespace internal {
 class Pieces;
 }  // namespace internal
 
+// How a Writer writes.
 struct WriterOptions {
   size_t buffer_size = size_t{64} << 10;
 };
@@ -94,6 +97,16 @@ struct WriterStats {
   uint64_t flushes = 0;  // calls that were OK
   // Steps in which the transport took bytes; of an fd: system calls.
   uint64_t steps = 0;
+
+  // "12 B taken, 10 B sent in 1 steps, 12 B copied, 0 flushes".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const WriterStats& stats) {
+    sink.Append(stats.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const WriterStats& stats) {
+    return os << stats.ToString();
+  }
 };
 
 class Writer {
@@ -188,6 +201,16 @@ class Writer {
   const absl::Status& status() const { return status_; }
   const WriterStats& stats() const { return stats_; }
   Flow& flow() const { return flow_.get(); }
+
+  // "writer, 12 B taken, ..., of flow tcp 10.0.0.1:80 -> ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Writer& writer) {
+    sink.Append(writer.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Writer& writer) {
+    return os << writer.ToString();
+  }
 
  private:
   void Count(size_t bytes) {

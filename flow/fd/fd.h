@@ -84,6 +84,7 @@
 
 namespace flow {
 
+// How a flow is made of descriptors.
 struct FdOptions {
   // Makes the flow's system calls; null is the real kernel. Must outlive it.
   Syscalls* sys = nullptr;

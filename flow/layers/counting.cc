@@ -132,4 +132,9 @@ absl::StatusOr<Flow> Count(Flow below, std::shared_ptr<FlowCounters> counters) {
       });
 }
 
+std::string DirectionCounts::ToString() const {
+  return absl::StrCat(bytes, " B in ", steps, " steps, ", waits, " waits, ",
+                      ends, " ends, ", failures, " failures");
+}
+
 }  // namespace flow

@@ -48,6 +48,17 @@ struct DirectionCounts {
   // Ends: in order (Eof, Shutdown(kWrite)), and by failures.
   uint64_t ends = 0;
   uint64_t failures = 0;
+
+  // "12 B in 3 steps, 1 waits, 1 ends, 0 failures".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const DirectionCounts& counts) {
+    sink.Append(counts.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const DirectionCounts& counts) {
+    return os << counts.ToString();
+  }
 };
 
 // A snapshot. A value.

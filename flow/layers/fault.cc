@@ -280,4 +280,29 @@ absl::StatusOr<Flow> InjectFaults(Flow below, const FaultPlan& plan) {
       });
 }
 
+std::string DirectionFaults::ToString() const {
+  std::string text;
+  if (delay != absl::ZeroDuration() || jitter != absl::ZeroDuration()) {
+    absl::StrAppend(&text, ", delay ", absl::FormatDuration(delay));
+  }
+  if (jitter != absl::ZeroDuration()) {
+    absl::StrAppend(&text, " to ", absl::FormatDuration(delay + jitter));
+  }
+  if (max_step > 0) {
+    absl::StrAppend(&text, ", steps of at most ", max_step, " B");
+  }
+  if (!corrupt_at.empty()) {
+    absl::StrAppend(&text, ", ", corrupt_at.size(), " bytes corrupted");
+  }
+  if (corrupt > 0) absl::StrAppend(&text, ", corrupt ", corrupt);
+  if (cut_at.has_value()) absl::StrAppend(&text, ", cut at ", *cut_at);
+  if (reset_at.has_value()) absl::StrAppend(&text, ", reset at ", *reset_at);
+  return text.empty() ? "none" : text.substr(2);
+}
+
+std::string FaultPlan::ToString() const {
+  return absl::StrCat("seed ", seed, "; read: ", read.ToString(),
+                      "; write: ", write.ToString());
+}
+
 }  // namespace flow

@@ -51,6 +51,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ostream>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -73,8 +75,20 @@ struct DirectionFaults {
 
   std::optional<uint64_t> cut_at;
   std::optional<uint64_t> reset_at;
+
+  // "delay 40ms, steps of at most 7 B, reset at 1000"; "none".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const DirectionFaults& faults) {
+    sink.Append(faults.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const DirectionFaults& faults) {
+    return os << faults.ToString();
+  }
 };
 
+// What is wrong with a flow.
 struct FaultPlan {
   uint64_t seed = 1;
   DirectionFaults read;
@@ -83,6 +97,16 @@ struct FaultPlan {
   // How many bytes may wait for their delay to be over: with a delay, more than
   // this is not read ahead. > 0.
   size_t max_held = size_t{256} << 10;
+
+  // "seed 7; read: delay 40ms; write: none".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const FaultPlan& plan) {
+    sink.Append(plan.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const FaultPlan& plan) {
+    return os << plan.ToString();
+  }
 };
 
 // `below`, with the faults of `plan`. INVALID_ARGUMENT for a delay that is

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -88,6 +89,29 @@ absl::StatusOr<Flow> LimitBytes(Flow below, const ByteLimits& limits) {
       [&limits](std::unique_ptr<Transport> transport, Syscalls* /*sys*/) {
         return std::make_unique<LimitTransport>(std::move(transport), limits);
       });
+}
+
+absl::string_view BeyondLimitName(BeyondLimit beyond) {
+  switch (beyond) {
+    case BeyondLimit::kEnd:
+      return "end";
+    case BeyondLimit::kFail:
+      return "fail";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, BeyondLimit beyond) {
+  return os << BeyondLimitName(beyond);
+}
+
+std::string ByteLimit::ToString() const {
+  if (bytes == std::numeric_limits<uint64_t>::max()) return "no limit";
+  return absl::StrCat(bytes, " B, then ", BeyondLimitName(beyond));
+}
+
+std::string ByteLimits::ToString() const {
+  return absl::StrCat("read: ", read.ToString(), "; write: ", write.ToString());
 }
 
 }  // namespace flow

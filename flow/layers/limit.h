@@ -43,8 +43,11 @@
 
 #include <cstdint>
 #include <limits>
+#include <ostream>
+#include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "flow/flow.h"
 
 namespace flow {
@@ -54,16 +57,43 @@ enum class BeyondLimit : uint8_t {
   kEnd,   // not there: the stream ends
   kFail,  // a failure
 };
+absl::string_view BeyondLimitName(BeyondLimit beyond);
+std::ostream& operator<<(std::ostream& os, BeyondLimit beyond);
+template <typename Sink>
+void AbslStringify(Sink& sink, BeyondLimit beyond) {
+  sink.Append(BeyondLimitName(beyond));
+}
 
 // Of one direction.
 struct ByteLimit {
   uint64_t bytes = std::numeric_limits<uint64_t>::max();  // no limit
   BeyondLimit beyond = BeyondLimit::kEnd;
+
+  // "100 B, then end"; "no limit".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ByteLimit& limit) {
+    sink.Append(limit.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ByteLimit& limit) {
+    return os << limit.ToString();
+  }
 };
 
+// Of a flow. By default there are none.
 struct ByteLimits {
   ByteLimit read;
   ByteLimit write = {std::numeric_limits<uint64_t>::max(), BeyondLimit::kFail};
+
+  // "read: 100 B, then end; write: no limit".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ByteLimits& limits) {
+    sink.Append(limits.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ByteLimits& limits) {
+    return os << limits.ToString();
+  }
 };
 
 // `below`, limited. FAILED_PRECONDITION if `below` is in use or has ended on

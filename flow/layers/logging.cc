@@ -170,4 +170,20 @@ absl::StatusOr<Flow> Log(Flow below, std::shared_ptr<LogSink> sink,
       });
 }
 
+absl::string_view LogFormatName(LogFormat format) {
+  switch (format) {
+    case LogFormat::kText:
+      return "text";
+    case LogFormat::kHexdump:
+      return "hexdump";
+    case LogFormat::kJsonLines:
+      return "JSON lines";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, LogFormat format) {
+  return os << LogFormatName(format);
+}
+
 }  // namespace flow

@@ -70,8 +70,10 @@ namespace flow {
 // dropped and counted; the flow goes on.
 class LogSink {
  public:
+  // Takes one entry.
   using Callback = absl::AnyInvocable<void(absl::string_view line)>;
 
+  // Entries go to `callback`.
   explicit LogSink(Callback callback) : callback_(std::move(callback)) {}
   // Each line and a newline. `stream` must outlive the sink.
   explicit LogSink(std::ostream* stream);
@@ -93,7 +95,14 @@ class LogSink {
 };
 
 enum class LogFormat : uint8_t { kText, kHexdump, kJsonLines };
+absl::string_view LogFormatName(LogFormat format);
+std::ostream& operator<<(std::ostream& os, LogFormat format);
+template <typename Sink>
+void AbslStringify(Sink& sink, LogFormat format) {
+  sink.Append(LogFormatName(format));
+}
 
+// What is logged, and how.
 struct LogOptions {
   static constexpr size_t kAll = std::numeric_limits<size_t>::max();
 

@@ -173,4 +173,18 @@ absl::StatusOr<Flow> Tee(Flow below, TeeOptions options) {
       });
 }
 
+absl::string_view SinkFailureName(SinkFailure failure) {
+  switch (failure) {
+    case SinkFailure::kFail:
+      return "fail";
+    case SinkFailure::kDrop:
+      return "drop";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, SinkFailure failure) {
+  return os << SinkFailureName(failure);
+}
+
 }  // namespace flow

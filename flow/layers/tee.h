@@ -42,10 +42,12 @@
 #define FLOW_LAYERS_TEE_H_
 
 #include <cstdint>
+#include <ostream>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "flow/flow.h"
 
 namespace flow {
@@ -55,7 +57,14 @@ enum class SinkFailure : uint8_t {
   kFail,  // it fails too, with the sink's code and words; kind kOther
   kDrop,  // it goes on without a copy
 };
+absl::string_view SinkFailureName(SinkFailure failure);
+std::ostream& operator<<(std::ostream& os, SinkFailure failure);
+template <typename Sink>
+void AbslStringify(Sink& sink, SinkFailure failure) {
+  sink.Append(SinkFailureName(failure));
+}
 
+// What is copied where.
 struct TeeOptions {
   // Gets what is read from the flow. No flow: there is no copy of it.
   Flow read_to;

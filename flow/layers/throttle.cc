@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -141,6 +142,18 @@ absl::StatusOr<Flow> Throttle(Flow below, const ThrottleOptions& options) {
         return std::make_unique<ThrottleTransport>(std::move(transport),
                                                    options, sys);
       });
+}
+
+std::string ThrottleRate::ToString() const {
+  if (bytes_per_second == std::numeric_limits<double>::infinity()) {
+    return "no limit";
+  }
+  return absl::StrCat(bytes_per_second, " B/s",
+                      burst == 0 ? "" : absl::StrCat(", burst ", burst, " B"));
+}
+
+std::string ThrottleOptions::ToString() const {
+  return absl::StrCat("read: ", read.ToString(), "; write: ", write.ToString());
 }
 
 }  // namespace flow

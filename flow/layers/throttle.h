@@ -32,6 +32,8 @@
 
 #include <cstdint>
 #include <limits>
+#include <ostream>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "flow/flow.h"
@@ -46,11 +48,33 @@ struct ThrottleRate {
   // How many bytes may pass at once after a pause. 0: what 20 ms are worth, at
   // least 1. Never negative.
   int64_t burst = 0;
+
+  // "1000 B/s, burst 20 B"; "no limit".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ThrottleRate& rate) {
+    sink.Append(rate.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ThrottleRate& rate) {
+    return os << rate.ToString();
+  }
 };
 
+// How fast each direction may be.
 struct ThrottleOptions {
   ThrottleRate read;
   ThrottleRate write;
+
+  // "read: 1000 B/s; write: no limit".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ThrottleOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ThrottleOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // `below`, throttled. INVALID_ARGUMENT for a rate that is not above 0 or a

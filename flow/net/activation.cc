@@ -133,4 +133,8 @@ absl::StatusOr<Listener> ListenerFromEnvironment(
       {});
 }
 
+std::string ActivatedListener::ToString() const {
+  return absl::StrCat(name, ": ", listener.address());
+}
+
 }  // namespace flow

@@ -21,6 +21,7 @@
 #ifndef FLOW_NET_ACTIVATION_H_
 #define FLOW_NET_ACTIVATION_H_
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@
 
 namespace flow {
 
+// Where the sockets are looked for.
 struct ActivationOptions {
   // Makes the system calls of the listeners and their flows; null is the real
   // kernel. Must outlive them.
@@ -41,9 +43,21 @@ struct ActivationOptions {
   bool unset_environment = false;
 };
 
+// A socket that this process was started with.
 struct ActivatedListener {
   std::string name;  // "unknown" if the parent gave none
   Listener listener;
+
+  // "http: tcp:127.0.0.1:80".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ActivatedListener& activated) {
+    sink.Append(activated.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ActivatedListener& activated) {
+    return os << activated.ToString();
+  }
 };
 
 // All that are left, in the order of their numbers; none if this process was

@@ -89,4 +89,8 @@ bool operator==(const Address& a, const Address& b) {
   return tie(a) == tie(b);
 }
 
+std::string AddressOption::ToString() const {
+  return absl::StrCat(name, "=", value);
+}
+
 }  // namespace flow

@@ -88,9 +88,22 @@ struct AddressOption {
   friend bool operator==(const AddressOption& a, const AddressOption& b) {
     return a.name == b.name && a.value == b.value;
   }
+
+  // "keepalive=60s".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const AddressOption& option) {
+    sink.Append(option.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const AddressOption& option) {
+    return os << option.ToString();
+  }
 };
 
+// An address in its parts.
 struct Address {
+  // What kind of address it is.
   enum class Scheme : uint8_t {
     kTcp,
     kTcpListen,

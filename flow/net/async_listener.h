@@ -45,6 +45,7 @@ namespace flow {
 
 class AsyncListener {
  public:
+  // What an Accept gives.
   using AcceptResult = absl::StatusOr<AsyncFlow>;
 
   // Takes the listener over. FAILED_PRECONDITION, and `listener` stays as it

@@ -39,6 +39,7 @@
 
 namespace flow {
 
+// How a connection is made.
 struct NetOptions {
   // Makes the system calls; null is the real kernel. Must outlive the flow, and
   // the look-up of a name that a limit has cut (use one that is never

@@ -83,6 +83,7 @@ class RecvFdsJob final : public Job {
 
   Then Moved(Turn& turn, size_t n) override {
     if (n == 0 || n > buffer_.capacity()) return Then::kBroken;
+    turn.CountMoved(n);
     turn.core().CountRead(n);
     buffer_.SetSize(n);
     if (n < buffer_.capacity() / 2) buffer_ = Buffer::CopyOf(buffer_.view());
@@ -182,6 +183,11 @@ absl::StatusOr<OrEof<ReceivedFds>> RecvFds(Flow& flow, size_t max_fds,
   }
   if (call.at_eof()) return OrEof<ReceivedFds>(Eof{});
   return call.status();
+}
+
+std::string ReceivedFds::ToString() const {
+  return absl::StrCat(data.size(), " B with ", fds.size(), " fds",
+                      fds_lost ? ", some lost" : "");
 }
 
 }  // namespace flow

@@ -21,6 +21,8 @@
 #define FLOW_NET_FD_PASSING_H_
 
 #include <cstddef>
+#include <ostream>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,12 +52,24 @@ inline constexpr size_t kMaxFdsAtOnce = 253;
                                    absl::string_view data,
                                    const Limits& limits = {});
 
+// What one message brought.
 struct ReceivedFds {
   Buffer data;                // at least one byte
   std::vector<UniqueFd> fds;  // none, if it came without
   // There were more: than `max_fds`, or than there are free numbers in this
   // process. They are closed.
   bool fds_lost = false;
+
+  // "12 B with 2 fds, some lost".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ReceivedFds& received) {
+    sink.Append(received.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ReceivedFds& received) {
+    return os << received.ToString();
+  }
 };
 
 // Waits for bytes, as Read does, and takes at most `max_fds` descriptors that

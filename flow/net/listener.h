@@ -67,6 +67,7 @@ namespace internal {
 struct ListenerFacts;
 }  // namespace internal
 
+// How a listener is made.
 struct ListenOptions {
   // Makes the system calls of the listener and its flows; null is the real
   // kernel. Must outlive them.
@@ -81,6 +82,7 @@ struct ListenOptions {
   SocketOptions socket;
 };
 
+// What a Listener has done so far. A value.
 struct ListenerStats {
   uint64_t accepted = 0;          // connections
   uint64_t transient_errors = 0;  // clients gone before they were accepted

@@ -160,4 +160,6 @@ absl::StatusOr<Flow> OpenedListener::Accept(const Limits& limits) {
   return upgrade(*std::move(accepted), limits);
 }
 
+std::string OpenedListener::ToString() const { return address; }
+
 }  // namespace flow

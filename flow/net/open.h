@@ -41,6 +41,7 @@
 #ifndef FLOW_NET_OPEN_H_
 #define FLOW_NET_OPEN_H_
 
+#include <ostream>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -54,6 +55,7 @@
 
 namespace flow {
 
+// How an address is opened.
 struct OpenOptions {
   // What the program has added to the grammar; must outlive the call.
   const Schemes* schemes = nullptr;
@@ -86,6 +88,17 @@ struct OpenedListener {
   // Both in turn, for who wants one connection only. A client that fails in
   // `upgrade` is the answer.
   [[nodiscard]] absl::StatusOr<Flow> Accept(const Limits& limits = {});
+
+  // "tls:127.0.0.1:34567".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const OpenedListener& opened) {
+    sink.Append(opened.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const OpenedListener& opened) {
+    return os << opened.ToString();
+  }
 };
 
 // Listens on `address`: a scheme that listens, or tcp:, unix: or tls:, say, as

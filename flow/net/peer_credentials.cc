@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "flow/fd/scm.h"
 #include "flow/handle_use.h"
 #include "flow/sys/syscalls.h"
@@ -44,6 +45,10 @@ absl::StatusOr<Credentials> PeerCredentials(const Flow& flow) {
       [&](Syscalls* sys, int fd) { return Ask(sys, fd, credentials); });
   if (!asked.ok()) return asked;
   return credentials;
+}
+
+std::string Credentials::ToString() const {
+  return absl::StrCat("pid ", pid, ", uid ", uid, ", gid ", gid);
 }
 
 }  // namespace flow

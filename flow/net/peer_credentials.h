@@ -16,16 +16,31 @@
 
 #include <sys/types.h>
 
+#include <ostream>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "flow/flow.h"
 
 namespace flow {
 
+// Who the peer was when it connected.
 struct Credentials {
   // 0 for a process of another pid namespace.
   pid_t pid = 0;
   uid_t uid = 0;
   gid_t gid = 0;
+
+  // "pid 12, uid 0, gid 0".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Credentials& credentials) {
+    sink.Append(credentials.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const Credentials& credentials) {
+    return os << credentials.ToString();
+  }
 };
 
 // UNIMPLEMENTED: no flow on a unix socket, nor a layer on one; or no

@@ -107,4 +107,13 @@ absl::Status SetWindowSize(const Flow& terminal, const WindowSize& size) {
       [&](Syscalls* sys, int fd) { return sys->SetWindowSize(fd, &kernel); });
 }
 
+std::string WindowSize::ToString() const {
+  return absl::StrCat(rows, " x ", columns);
+}
+
+std::string Pty::ToString() const {
+  return absl::StrCat("master: ", master.ToString(),
+                      "; slave: ", slave.ToString());
+}
+
 }  // namespace flow

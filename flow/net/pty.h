@@ -28,6 +28,7 @@
 #define FLOW_NET_PTY_H_
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,19 @@ struct WindowSize {
   friend bool operator!=(const WindowSize& a, const WindowSize& b) {
     return !(a == b);
   }
+
+  // "24 x 80".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const WindowSize& size) {
+    sink.Append(size.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const WindowSize& size) {
+    return os << size.ToString();
+  }
 };
 
+// How a pseudo-terminal is made.
 struct PtyOptions {
   // Makes the system calls; null is the real kernel. Must outlive the flow.
   Syscalls* sys = nullptr;
@@ -64,12 +76,23 @@ struct PtyOptions {
   bool raw = false;
 };
 
+// Both sides of a pseudo-terminal.
 struct Pty {
   // Its peer() names the other side: "pty /dev/pts/5".
   Flow master;
   // Blocking, as programs expect. Whoever wants a flow on it too adopts it; as
   // long as it is open here, the master meets no Eof.
   UniqueFd slave;
+
+  // "master: flow ...; slave: fd 7".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Pty& pty) {
+    sink.Append(pty.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Pty& pty) {
+    return os << pty.ToString();
+  }
 };
 
 // A new pair. RESOURCE_EXHAUSTED: no descriptors or ptys left; NOT_FOUND: this

@@ -73,4 +73,22 @@ const Scheme* Schemes::Find(absl::string_view name) const {
   return nullptr;
 }
 
+absl::string_view OptionValueName(OptionValue value) {
+  switch (value) {
+    case OptionValue::kSwitch:
+      return "switch";
+    case OptionValue::kText:
+      return "text";
+    case OptionValue::kMode:
+      return "mode";
+    case OptionValue::kChoice:
+      return "choice";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, OptionValue value) {
+  return os << OptionValueName(value);
+}
+
 }  // namespace flow

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -48,14 +49,23 @@ enum class OptionValue : uint8_t {
   kMode,    // octal digits, to 0777
   kChoice,  // one of `choices`
 };
+absl::string_view OptionValueName(OptionValue value);
+std::ostream& operator<<(std::ostream& os, OptionValue value);
+template <typename Sink>
+void AbslStringify(Sink& sink, OptionValue value) {
+  sink.Append(OptionValueName(value));
+}
 
+// An option that addresses of a scheme may have.
 struct SchemeOption {
   std::string name;
   OptionValue value = OptionValue::kText;
   std::vector<std::string> choices = {};
 };
 
+// A kind of address.
 struct Scheme {
+  // What stands behind the colon.
   enum class Target : uint8_t {
     kHostPort,  // HOST:PORT, and the options of tcp: (tcp-listen:) as well
     kText,      // anything but nothing, in Address::path

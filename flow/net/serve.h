@@ -84,6 +84,7 @@ class ServerCore;
 // A connection, as its handler sees it. Lives as long as the handler runs.
 class ServerConnection {
  public:
+  // By the server alone.
   explicit ServerConnection(internal::Served* served) : served_(served) {}
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;

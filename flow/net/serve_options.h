@@ -22,6 +22,7 @@
 
 namespace flow {
 
+// How a Server serves.
 struct ServeOptions {
   // How many connections are served at once, each by a thread of its own. Those
   // beyond wait in the kernel's queue (ListenOptions::backlog), not accepted.

@@ -123,4 +123,15 @@ absl::StatusOr<SocketOptions> GetSocketOptions(const Flow& flow,
   return internal::ReadOptions(sys, socket->fd, socket->family);
 }
 
+std::string Keepalive::ToString() const {
+  if (!on) return "off";
+  return idle == absl::ZeroDuration()
+             ? "on"
+             : absl::StrCat("on, after ", absl::FormatDuration(idle));
+}
+
+std::string BindAddress::ToString() const {
+  return absl::StrCat(host, " port ", port);
+}
+
 }  // namespace flow

@@ -68,6 +68,17 @@ struct Keepalive {
   friend bool operator==(const Keepalive& a, const Keepalive& b) {
     return a.on == b.on && a.idle == b.idle;
   }
+
+  // "on, after 60s"; "off".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Keepalive& keepalive) {
+    sink.Append(keepalive.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const Keepalive& keepalive) {
+    return os << keepalive.ToString();
+  }
 };
 
 // This end of a connection that is to be made.
@@ -80,6 +91,17 @@ struct BindAddress {
 
   friend bool operator==(const BindAddress& a, const BindAddress& b) {
     return a.host == b.host && a.port == b.port;
+  }
+
+  // "10.0.0.1 port 80".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const BindAddress& address) {
+    sink.Append(address.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const BindAddress& address) {
+    return os << address.ToString();
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "flow/core.h"
 #include "flow/net/child_process.h"
 #include "flow/net/spawning.h"
@@ -42,6 +43,28 @@ pid_t Subprocess::pid() const { return child_ == nullptr ? -1 : child_->pid(); }
 absl::StatusOr<Subprocess> Spawn(const std::vector<std::string>& argv,
                                  const SpawnOptions& options) {
   return internal::SpawnWith(argv, options, /*terminal=*/nullptr);
+}
+
+absl::string_view ChildStreamName(ChildStream stream) {
+  switch (stream) {
+    case ChildStream::kFlow:
+      return "flow";
+    case ChildStream::kInherit:
+      return "inherit";
+    case ChildStream::kNull:
+      return "null";
+    case ChildStream::kStdout:
+      return "stdout";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, ChildStream stream) {
+  return os << ChildStreamName(stream);
+}
+
+std::string Subprocess::ToString() const {
+  return *this ? absl::StrCat("process ", pid()) : "no process";
 }
 
 }  // namespace flow

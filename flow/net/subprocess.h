@@ -55,12 +55,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
@@ -81,7 +83,14 @@ enum class ChildStream : uint8_t {
   kNull,     // /dev/null
   kStdout,   // for stderr alone: wherever stdout goes
 };
+absl::string_view ChildStreamName(ChildStream stream);
+std::ostream& operator<<(std::ostream& os, ChildStream stream);
+template <typename Sink>
+void AbslStringify(Sink& sink, ChildStream stream) {
+  sink.Append(ChildStreamName(stream));
+}
 
+// How a program is started.
 struct SpawnOptions {
   // Makes the system calls of Spawn and of the flows, and the waits; null is
   // the real kernel. Must outlive them.
@@ -149,6 +158,16 @@ class Subprocess {
   pid_t pid() const;
 
   explicit operator bool() const { return child_ != nullptr; }
+
+  // "process 12"; "no process".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Subprocess& child) {
+    sink.Append(child.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Subprocess& child) {
+    return os << child.ToString();
+  }
 
  private:
   friend struct internal::SubprocessAccess;

@@ -179,4 +179,6 @@ std::string FlowSnapshot::ToString() const {
   return text;
 }
 
+std::string FlowRegistry::ToString() const { return Snapshot().ToString(); }
+
 }  // namespace flow

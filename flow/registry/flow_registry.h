@@ -128,6 +128,17 @@ class FlowRegistry {
   size_t size() const;
   FlowSnapshot Snapshot() const;
 
+  // As its Snapshot().
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const FlowRegistry& registry) {
+    sink.Append(registry.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const FlowRegistry& registry) {
+    return os << registry.ToString();
+  }
+
  private:
   struct Book;
 

@@ -49,6 +49,7 @@ Job::Then TakeJob::Moved(Turn& turn, size_t n) {
   if (sink_gone_) return Then::kDone;
   watch_.SourceMoved();
   if (!carrier_.Took(n)) return Then::kBroken;
+  turn.CountMoved(n);
   turn.core().CountRead(n);
   return Then::kDone;
 }

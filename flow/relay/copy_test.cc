@@ -1,5 +1,7 @@
 #include <cerrno>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,6 +13,7 @@
 #include "absl/types/span.h"
 #include "flow/fd/fd.h"
 #include "flow/flow.h"
+#include "flow/observer.h"
 #include "flow/relay/relay.h"
 #include "flow/relay/relay_rig_test.h"
 #include "flow/status.h"
@@ -248,6 +251,28 @@ TEST(CopyTest, DeadlineIsATotalAndNamesTheSideThatWaited) {
   EXPECT_THAT(result.read_status,
               StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_GE(result.duration, absl::Milliseconds(29));
+}
+
+// flow/observer.h: "a read; a write": those of a copy too, with their bytes.
+TEST(CopyTest, ObserversAreToldOfWhatItMoves) {
+  struct Sum final : FlowObserver {
+    void OnEnd(const Operation& operation,
+               const Outcome& outcome) noexcept override {
+      bytes[operation.kind] += outcome.bytes;
+    }
+    std::map<OperationKind, uint64_t> bytes;
+  };
+  auto [writer, source] = flow_testing::MemoryPair();
+  auto [sink, reader] = flow_testing::MemoryPair();
+  ASSERT_THAT(writer.Write(Pattern(1000)), IsOk());
+  ASSERT_THAT(writer.Shutdown(ShutdownMode::kWrite), IsOk());
+  auto from = std::make_shared<Sum>();
+  auto to = std::make_shared<Sum>();
+  source.Observe(from);
+  sink.Observe(to);
+  EXPECT_EQ(Copy(source, sink).bytes, 1000u);
+  EXPECT_EQ(from->bytes[OperationKind::kRead], 1000u);
+  EXPECT_EQ(to->bytes[OperationKind::kWrite], 1000u);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <ostream>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -71,6 +72,17 @@ struct CopyProgress {
   uint64_t bytes = 0;       // accepted by the sink; of a relay, by b
   uint64_t bytes_back = 0;  // of a relay, accepted by a
   absl::Duration elapsed;
+
+  // "12 B, 34 B back in 1.5s".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const CopyProgress& progress) {
+    sink.Append(progress.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const CopyProgress& progress) {
+    return os << progress.ToString();
+  }
 };
 
 // Told after bytes have moved, at most once every `progress_interval`, and once
@@ -79,6 +91,7 @@ struct CopyProgress {
 // bytes wait for it.
 using ProgressFunction = std::function<void(const CopyProgress&)>;
 
+// How bytes are copied one way.
 struct CopyOptions {
   // deadline: of all of it; stall_timeout: the longest time without a byte;
   // cancel. See flow/relay/relay.h.
@@ -103,6 +116,7 @@ struct CopyOptions {
   absl::Duration progress_interval = absl::Seconds(1);
 };
 
+// How bytes are relayed both ways.
 struct RelayOptions {
   // As above; the idle limit counts both directions as one.
   Limits limits;

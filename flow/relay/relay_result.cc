@@ -155,4 +155,9 @@ std::string RelayResult::ToString() const {
                       "; b -> a: ", b_to_a.ToString());
 }
 
+std::string CopyProgress::ToString() const {
+  return absl::StrCat(bytes, " B, ", bytes_back, " B back in ",
+                      absl::FormatDuration(elapsed));
+}
+
 }  // namespace flow

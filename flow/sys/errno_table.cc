@@ -200,4 +200,18 @@ std::string ErrnoText(int error) {
   return absl::StrCat(words, " [", error, "]");
 }
 
+absl::string_view ErrorScopeName(ErrorScope scope) {
+  switch (scope) {
+    case ErrorScope::kDirection:
+      return "direction";
+    case ErrorScope::kFlow:
+      return "flow";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, ErrorScope scope) {
+  return os << ErrorScopeName(scope);
+}
+
 }  // namespace flow

@@ -58,7 +58,14 @@ enum class ErrorScope : uint8_t {
   kDirection,  // ends the side that met it: EPIPE, ENOSPC
   kFlow,       // ends both sides: ECONNRESET, ETIMEDOUT
 };
+absl::string_view ErrorScopeName(ErrorScope scope);
+std::ostream& operator<<(std::ostream& os, ErrorScope scope);
+template <typename Sink>
+void AbslStringify(Sink& sink, ErrorScope scope) {
+  sink.Append(ErrorScopeName(scope));
+}
 
+// What an errno means to a flow.
 struct ErrnoMeaning {
   absl::StatusCode code;
   ErrorKind kind;

@@ -3,10 +3,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "flow/sys/syscalls.h"
 
-// Defined by //flow/testing:fd_guard alone, so null elsewhere: no state of ours,
-// and one look at a constant for each descriptor.
+// Defined by //flow/testing:fd_guard alone, so null elsewhere: no state of
+// ours, and one look at a constant for each descriptor.
 extern "C" {
 __attribute__((weak)) void flow_fd_guard_take(int fd);
 __attribute__((weak)) void flow_fd_guard_give(int fd);
@@ -32,6 +33,10 @@ int UniqueFd::reset() {
   const int error = sys->Close(fd) == 0 ? 0 : errno;
   errno = saved;
   return error;
+}
+
+std::string UniqueFd::ToString() const {
+  return fd_ < 0 ? "no fd" : absl::StrCat("fd ", fd_);
 }
 
 }  // namespace flow

@@ -13,6 +13,8 @@
 #ifndef FLOW_SYS_UNIQUE_FD_H_
 #define FLOW_SYS_UNIQUE_FD_H_
 
+#include <ostream>
+#include <string>
 #include <utility>
 
 namespace flow {
@@ -57,6 +59,16 @@ class UniqueFd {
   // close(fd) would close the number twice: this makes it not compile. Found by
   // argument-dependent look-up alone, so that ::close stays what it is.
   friend int close(const UniqueFd&) = delete;
+
+  // "fd 7"; "no fd".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const UniqueFd& fd) {
+    sink.Append(fd.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const UniqueFd& fd) {
+    return os << fd.ToString();
+  }
 
  private:
   int fd_ = -1;

@@ -98,6 +98,7 @@ void AbslStringify(Sink& sink, Call call) {
 class CallSet {
  public:
   constexpr CallSet() = default;
+  // These.
   constexpr CallSet(std::initializer_list<Call> calls) {
     for (Call call : calls) bits_ |= Bit(call);
   }
@@ -114,6 +115,7 @@ class CallSet {
   // Every call but eventfd: flow's wake-ups are not what most tests bend.
   static CallSet AllButEventfd();
 
+  // Whether `call` is one of them.
   constexpr bool contains(Call call) const { return (bits_ & Bit(call)) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
 

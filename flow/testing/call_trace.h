@@ -56,8 +56,10 @@ struct CallRecord {
 
 class CallTrace {
  public:
+  // Enough for most tests.
   static constexpr size_t kDefaultCapacity = 65536;
 
+  // Keeps the last `capacity` calls.
   explicit CallTrace(size_t capacity = kDefaultCapacity)
       : capacity_(capacity) {}
 

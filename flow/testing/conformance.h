@@ -126,6 +126,7 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
   ~FlowConformance() override;
 
  protected:
+  // Makes the pair, and takes it apart under the watchdog.
   void SetUp() override;
   void TearDown() override;
 

@@ -117,6 +117,7 @@ class InterceptingSyscalls : public flow::Syscalls {
 
   int StartThread(pthread_t* thread, void* (*body)(void*),
                   void* argument) override;
+  // The child itself makes real calls.
   pid_t StartChild(const flow::ChildPlan& plan,
                    flow::ChildFailure* failure) override;
   int PidfdOpen(pid_t pid) override;

@@ -51,6 +51,7 @@
 
 namespace flow_testing {
 
+// How a memory pair is made.
 struct MemoryPairOptions {
   // What both flows wait with; null is the real kernel. Must outlive the flows.
   flow::Syscalls* sys = nullptr;

@@ -54,6 +54,7 @@ namespace script {
 // What a call answers.
 class Outcome {
  public:
+  // How it answers.
   enum class Kind : uint8_t { kResult, kBytes, kError, kReady, kReal };
 
   // A result: a count of bytes (0 from a read: the end of the stream), a
@@ -93,6 +94,7 @@ Outcome Real();
 // (nothing in particular by default).
 class Step {
  public:
+  // `call` is expected, and answered so.
   Step(Call call, Outcome outcome)
       : call_(call), outcome_(std::move(outcome)) {}
 
@@ -154,6 +156,7 @@ std::string PatternBytes(size_t offset, size_t count);
 
 class ScriptedSyscalls : public InterceptingSyscalls {
  public:
+  // What becomes of calls that the script does not name.
   enum class Others : uint8_t {
     kFail,  // calls that scripts are commonly about fail if not in this one
     kReal,  // they go to the kernel, unless this script names them somewhere

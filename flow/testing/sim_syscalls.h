@@ -67,6 +67,7 @@ class SimSyscalls : public flow::Syscalls {
   static constexpr flow::MonoTime kStart =
       flow::MonoTime::FromNanos(1'000'000'000'000'000'000);
 
+  // Time begins at `start`, and stands.
   explicit SimSyscalls(flow::MonoTime start = kStart);
   ~SimSyscalls() override;
 

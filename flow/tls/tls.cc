@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "flow/or_eof.h"
@@ -92,6 +93,10 @@ absl::StatusOr<TlsFlow> TlsAccept(Flow below, const TlsServer& server,
                                   const Limits& limits) {
   return internal::WaitFor(
       internal::StartAccept(std::move(below), server, limits));
+}
+
+std::string TlsFlow::ToString() const {
+  return absl::StrCat(flow.ToString(), "; ", facts.ToString());
 }
 
 }  // namespace flow

@@ -45,6 +45,8 @@
 #define FLOW_TLS_TLS_H_
 
 #include <memory>
+#include <ostream>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -88,6 +90,7 @@ class TlsClient {
 // server.
 class TlsServer {
  public:
+  // As of TlsClient; a server needs a certificate and its key.
   static absl::StatusOr<TlsServer> Create(const TlsServerOptions& options);
 
   // From now on accepts with `options`, such as a new certificate. Connections
@@ -107,6 +110,16 @@ class TlsServer {
 struct TlsFlow {
   Flow flow;
   TlsFacts facts;
+
+  // "flow tls over tcp ..., open, ...; TLSv1.3, ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsFlow& made) {
+    sink.Append(made.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TlsFlow& made) {
+    return os << made.ToString();
+  }
 };
 
 // Puts TLS on `below` as a client of the server `server_name`, a host name or

@@ -31,4 +31,20 @@ std::string TlsFacts::ToString() const {
   return text;
 }
 
+absl::string_view TlsClientCertificateName(TlsClientCertificate certificate) {
+  switch (certificate) {
+    case TlsClientCertificate::kNone:
+      return "none";
+    case TlsClientCertificate::kOptional:
+      return "optional";
+    case TlsClientCertificate::kRequired:
+      return "required";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate) {
+  return os << TlsClientCertificateName(certificate);
+}
+
 }  // namespace flow

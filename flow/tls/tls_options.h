@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace flow {
@@ -74,6 +75,7 @@ struct TlsCommonOptions {
   uint64_t rekey_after_records = uint64_t{1} << 22;
 };
 
+// How a client does TLS.
 struct TlsClientOptions : TlsCommonOptions {
   // Whom to trust. Empty: the system's roots. Otherwise these alone.
   TlsPem roots;
@@ -98,7 +100,14 @@ enum class TlsClientCertificate : uint8_t {
   kOptional,  // asked; a certificate that is shown has to be good
   kRequired,
 };
+absl::string_view TlsClientCertificateName(TlsClientCertificate certificate);
+std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate);
+template <typename Sink>
+void AbslStringify(Sink& sink, TlsClientCertificate certificate) {
+  sink.Append(TlsClientCertificateName(certificate));
+}
 
+// How a server does TLS.
 struct TlsServerOptions : TlsCommonOptions {
   // At least one. A client that names a server (SNI) is shown the first whose
   // certificate is for that name; all others the first of all.

@@ -46,7 +46,7 @@ LIBRARY = list(BELOW)
 BELOW["testing"] = LIBRARY
 BELOW["bench"] = LIBRARY
 BELOW["examples"] = LIBRARY
-BELOW["tools"] = LIBRARY
+BELOW["tools"] = LIBRARY + ["bench"]
 
 ABOUT_STATE = "state.h is a pure function of plain values: no errno, nothing of ours"
 
@@ -78,7 +78,7 @@ def complaints(path, text):
         yield 1, f"{path} is in no room: give {own!r} a line in tools/lint/rooms.py"
         return
     # What a test includes says nothing of what its room needs.
-    allowed = set(LIBRARY) | {"testing"} if is_test(path) else set(BELOW[own])
+    allowed = set(LIBRARY) | {"testing", "bench"} if is_test(path) else set(BELOW[own])
     allowed.add(own)
     for number, line in enumerate(text.splitlines(), 1):
         include = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
