@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -143,7 +144,12 @@ TEST_P(FlowConformance, CloseFreesBlockedWrites) {
       if (first.done()) return first.Get();
       Background<absl::Status> second(
           [&] { return write.call(flow, much, {}); });
-      second.WaitUntilAsleep();
+      // (A thread that is asleep may only have begun: it copies much.)
+      while (flow.GetStats().queued_writes == 0 && !first.done() &&
+             !second.done()) {
+        std::this_thread::yield();
+      }
+      if (first.done()) conformance::WaitUntilWritingOrDone(flow, second);
       const MonoTime before = MonoTime::Now();
       EXPECT_THAT(flow.Close(), IsOk());
       EXPECT_LT(MonoTime::Now() - before, absl::Milliseconds(100) + kLate);
