@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "absl/base/config.h"
+
 namespace flow_testing {
 namespace {
 
@@ -21,6 +23,15 @@ void* Allocate(size_t size) {
 }
 
 }  // namespace
+
+bool AllocationsAreCounted() {
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || \
+    defined(ABSL_HAVE_THREAD_SANITIZER) || defined(ABSL_HAVE_MEMORY_SANITIZER)
+  return false;
+#else
+  return true;
+#endif
+}
 
 int64_t ThreadAllocations() { return of_this_thread; }
 int64_t ProcessAllocations() { return of_all.load(std::memory_order_relaxed); }

@@ -23,6 +23,10 @@ int64_t ThreadAllocations();
 // The same of all threads together.
 int64_t ProcessAllocations();
 
+// False where another `operator new` comes before this one: a sanitizer's. All
+// counts are then 0.
+bool AllocationsAreCounted();
+
 }  // namespace flow_testing
 
 #endif  // FLOW_TESTING_ALLOCATIONS_H_
