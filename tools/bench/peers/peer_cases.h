@@ -111,7 +111,7 @@ inline void BenchStream(benchmark::State& state, Kind kind, size_t chunk,
 
 inline void RegisterPeer(const std::string& name, const MakePeer& make) {
   for (const Kind kind : {Kind::kUnix, Kind::kTcp}) {
-    for (const size_t far_cpu : {0, 1}) {
+    for (const size_t far_cpu : {size_t{0}, size_t{1}}) {
       benchmark::RegisterBenchmark(
           absl::StrCat("PingPong/", far_cpu == 0 ? "one_cpu/" : "two_cpus/",
                        NameOf(kind), "/", name)
