@@ -169,7 +169,8 @@ def usr1_tells():
         process.send_signal(signal.SIGUSR1)
         lines = [process.stderr.readline() for _ in range(4)]
         # The bytes are here before the relay has counted them and waits again.
-        if lines[0].endswith(", 5 B <\n") and lines[3].startswith("      < 5 B, waits"):
+        rest = [f"      {way} 5 B, waits for input\n" for way in "><"]
+        if lines[0].endswith(", 5 B >, 5 B <\n") and lines[2:] == rest:
             break
     assert re.match(r"flowcat: 1 of 1 connections live, 0 ended \(0 failed\), 5 B >, 5 B <$", lines[0]), lines
     assert re.match(
