@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Counts what one `bazel test` did, from its build events and the tests' XML.
 
-Prints what failed and why, and adds a line "passed failed" to COUNTS. A test case
+Prints what failed and why, which it writes to FAILURES too, and adds a line "passed
+failed" to COUNTS. A test case
 counts once; a target that does not build, times out or dies counts as a failure. A
 skipped case is a failure too, unless its message begins with "kernel lacks", or
 with "kernel forbids" (network namespaces, in many containers).
 
-Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS
+Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS FAILURES
 """
 
 import collections
@@ -29,22 +30,29 @@ def events(path):
 REASONS = ("kernel lacks", "kernel forbids")
 
 
+# Of what a failed case says: the place, the expectation and what was there instead.
+LINES = 12
+
+
 class Totals:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.failures = []
         self.lacking = collections.Counter()
 
-    def fail(self, message):
+    def fail(self, message, why=""):
         print(f"FAILED: {message}")
         self.failed += 1
+        self.failures.append(message)
+        self.failures += [f"    {line}" for line in why.splitlines()[:LINES] if line.strip()]
 
     def case(self, label, case):
         name = f"{label} {case.get('classname', '')}.{case.get('name', '')}"
         bad = [child for child in case if child.tag in ("failure", "error")]
         skipped = case.find("skipped")
         if bad:
-            self.fail(name)
+            self.fail(name, bad[0].get("message") or bad[0].text or "")
         elif skipped is not None or case.get("result") == "skipped":
             # GoogleTest puts the place on a line before the message.
             message = (skipped.get("message") or skipped.text or "") if skipped is not None else ""
@@ -81,7 +89,7 @@ class Totals:
 
 
 def main():
-    path, exit_code, counts = sys.argv[1:]
+    path, exit_code, counts, failures = sys.argv[1:]
     totals = Totals()
     for event in events(path):
         kind = next(iter(event["id"]))
@@ -105,6 +113,8 @@ def main():
     print(f"--- {totals.passed} cases passed, {totals.failed} failed")
     with open(counts, "a", encoding="utf-8") as file:
         file.write(f"{totals.passed} {totals.failed}\n")
+    with open(failures, "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in totals.failures)
     return totals.failed > 0
 
 

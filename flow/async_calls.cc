@@ -39,17 +39,42 @@ void StartReadInto(const AsyncFlowPtr& flow, absl::Span<char> into,
 
 // --------------------------------------------------------------------- writing
 
-void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
-                const Limits& limits, Sink<absl::Status> sink) {
+namespace {
+
+// `Operation` is made of `bytes`, `size` long.
+template <typename Operation, typename Bytes>
+void StartWriteAs(const AsyncFlowPtr& flow, Bytes bytes, uint64_t size,
+                  const Limits& limits, Sink<absl::Status> sink) {
   if (flow == nullptr) return std::move(sink)(NoFlowStatus("write"));
   if (absl::Status refusal = flow->Refusal(); !refusal.ok()) {
     return std::move(sink)(refusal);
   }
-  if (bytes->size() == 0) {
-    return std::move(sink)(WriteNothing(flow->core(), limits));
-  }
-  flow->Submit(std::make_unique<AsyncWrite>(flow, std::move(bytes), limits,
-                                            std::move(sink)));
+  if (size == 0) return std::move(sink)(WriteNothing(flow->core(), limits));
+  flow->Submit(std::make_unique<Operation>(flow, std::move(bytes), limits,
+                                           std::move(sink)));
+}
+
+}  // namespace
+
+void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
+                const Limits& limits, Sink<absl::Status> sink) {
+  const uint64_t size = bytes->size();
+  StartWriteAs<AsyncWrite>(flow, std::move(bytes), size, limits,
+                           std::move(sink));
+}
+
+void StartWrite(const AsyncFlowPtr& flow, std::string bytes,
+                const Limits& limits, Sink<absl::Status> sink) {
+  const uint64_t size = bytes.size();
+  StartWriteAs<AsyncWriteOf<std::string>>(flow, std::move(bytes), size, limits,
+                                          std::move(sink));
+}
+
+void StartWrite(const AsyncFlowPtr& flow, Buffer bytes, const Limits& limits,
+                Sink<absl::Status> sink) {
+  const uint64_t size = bytes.size();
+  StartWriteAs<AsyncWriteOf<Buffer>>(flow, std::move(bytes), size, limits,
+                                     std::move(sink));
 }
 
 void StartWriteSome(const AsyncFlowPtr& flow, std::string bytes,
@@ -72,23 +97,9 @@ std::unique_ptr<OwnedBytes> Own(std::vector<std::string> strings) {
   return bytes;
 }
 
-std::unique_ptr<OwnedBytes> Own(std::string string) {
-  auto bytes = std::make_unique<OwnedBytes>();
-  bytes->strings.push_back(std::move(string));
-  bytes->ViewStrings();
-  return bytes;
-}
-
 std::unique_ptr<OwnedBytes> Own(absl::Cord cord) {
   auto bytes = std::make_unique<OwnedBytes>();
   bytes->cord = std::move(cord);
-  return bytes;
-}
-
-std::unique_ptr<OwnedBytes> Own(Buffer buffer) {
-  auto bytes = std::make_unique<OwnedBytes>();
-  bytes->buffer = std::move(buffer);
-  bytes->views.push_back(bytes->buffer.view());
   return bytes;
 }
 
@@ -142,7 +153,7 @@ void StartShutdown(const AsyncFlowPtr& flow, ShutdownMode mode,
                                 absl::Status status) mutable {
     CloseBelowThen(flow, limits, std::move(status), std::move(last));
   };
-  if (mode != ShutdownMode::kWrite) flow->core().ShutRead();
+  if (mode != ShutdownMode::kWrite) ShutRead(flow->core());
   if (mode == ShutdownMode::kRead) return std::move(then)(absl::OkStatus());
   flow->Submit(std::make_unique<AsyncShutdown>(flow, limits, std::move(then)));
 }

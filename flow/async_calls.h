@@ -34,6 +34,10 @@ void StartReadInto(const AsyncFlowPtr& flow, absl::Span<char> into,
                    const Limits& limits, Sink<AsyncReadInto::Result> sink);
 void StartWrite(const AsyncFlowPtr& flow, std::unique_ptr<OwnedBytes> bytes,
                 const Limits& limits, Sink<absl::Status> sink);
+void StartWrite(const AsyncFlowPtr& flow, std::string bytes,
+                const Limits& limits, Sink<absl::Status> sink);
+void StartWrite(const AsyncFlowPtr& flow, Buffer bytes, const Limits& limits,
+                Sink<absl::Status> sink);
 void StartWriteSome(const AsyncFlowPtr& flow, std::string bytes,
                     const Limits& limits, Sink<AsyncWriteSome::Result> sink);
 void StartShutdown(const AsyncFlowPtr& flow, ShutdownMode mode,
@@ -44,11 +48,9 @@ void StartClose(const AsyncFlowPtr& flow, bool abort, Sink<absl::Status> sink);
 void StartWaitPeerEnd(const AsyncFlowPtr& flow, PeerEnd at_least,
                       const Limits& limits, Sink<AsyncPeerEnd::Result> sink);
 
-// What a Write owns.
+// What a Write of several pieces owns.
 std::unique_ptr<OwnedBytes> Own(std::vector<std::string> strings);
-std::unique_ptr<OwnedBytes> Own(std::string string);
 std::unique_ptr<OwnedBytes> Own(absl::Cord cord);
-std::unique_ptr<OwnedBytes> Own(Buffer buffer);
 
 }  // namespace internal
 }  // namespace flow

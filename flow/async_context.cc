@@ -1,5 +1,6 @@
 #include "flow/async_context.h"
 
+#include "absl/strings/str_cat.h"
 #include "flow/async_home.h"
 #include "flow/poller.h"
 
@@ -26,5 +27,12 @@ AsyncContext::AsyncContext() : poller_(MakePoller(nullptr)) {
 }
 
 AsyncContext::~AsyncContext() { poller_->Stop(); }
+
+std::string AsyncContext::ToString() const {
+  if (poller_->in_forked_child()) return "context of the parent process";
+  return absl::StrCat("context, ", poller_->under_way(),
+                      " operations under way",
+                      poller_->stopping() ? ", stopping" : "");
+}
 
 }  // namespace flow

@@ -30,6 +30,8 @@
 #define FLOW_ASYNC_CONTEXT_H_
 
 #include <memory>
+#include <ostream>
+#include <string>
 
 #include "flow/executor.h"
 #include "flow/sys/syscalls.h"
@@ -55,6 +57,17 @@ class AsyncContext {
   ~AsyncContext();
   AsyncContext(const AsyncContext&) = delete;
   AsyncContext& operator=(const AsyncContext&) = delete;
+
+  // "context, 3 operations under way".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const AsyncContext& context) {
+    sink.Append(context.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const AsyncContext& context) {
+    return os << context.ToString();
+  }
 
   // Internal.
   const std::shared_ptr<internal::Poller>& poller() const { return poller_; }

@@ -122,7 +122,7 @@ void AsyncFlow::ReadInto(absl::Span<char> into, const Limits& limits,
 std::future<absl::Status> AsyncFlow::Write(std::string bytes,
                                            const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(bytes)), limits, ToPromise(future));
+  internal::StartWrite(core_, std::move(bytes), limits, ToPromise(future));
   return future;
 }
 
@@ -135,13 +135,13 @@ std::future<absl::Status> AsyncFlow::Write(absl::Cord bytes,
 
 std::future<absl::Status> AsyncFlow::Write(Buffer bytes, const Limits& limits) {
   std::future<absl::Status> future;
-  internal::StartWrite(core_, Own(std::move(bytes)), limits, ToPromise(future));
+  internal::StartWrite(core_, std::move(bytes), limits, ToPromise(future));
   return future;
 }
 
 void AsyncFlow::Write(std::string bytes, const Limits& limits,
                       Callback<absl::Status> done) {
-  internal::StartWrite(core_, Own(std::move(bytes)), limits,
+  internal::StartWrite(core_, std::move(bytes), limits,
                        ToCallback(core_, std::move(done)));
 }
 
@@ -153,7 +153,7 @@ void AsyncFlow::Write(absl::Cord bytes, const Limits& limits,
 
 void AsyncFlow::Write(Buffer bytes, const Limits& limits,
                       Callback<absl::Status> done) {
-  internal::StartWrite(core_, Own(std::move(bytes)), limits,
+  internal::StartWrite(core_, std::move(bytes), limits,
                        ToCallback(core_, std::move(done)));
 }
 

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <optional>
 
+#include "flow/observer.h"
+#include "flow/stats.h"
+
 namespace flow {
 namespace internal {
 namespace {
 
-// As long as a blocking Close waits (flow/core.cc).
+// As long as a blocking Close waits (flow/core_closing.cc).
 constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
 
 std::unique_ptr<Pieces> PiecesOf(const OwnedBytes& bytes) {
@@ -72,10 +75,12 @@ void AsyncDrain::Deliver(bool done) {
   std::move(sink_)(done || at_eof() ? absl::OkStatus() : status());
 }
 
-AsyncClose::AsyncClose(std::shared_ptr<AsyncCore> flow, Sink<absl::Status> sink)
+AsyncClose::AsyncClose(std::shared_ptr<AsyncCore> flow, Aside told,
+                       Sink<absl::Status> sink)
     : flow_(std::move(flow)),
       sink_(std::move(sink)),
-      give_up_(flow_->core().sys()->Now() + kCloseWait) {}
+      give_up_(flow_->core().sys()->Now() + kCloseWait),
+      told_(std::move(told)) {}
 
 void AsyncClose::Start(const std::shared_ptr<AsyncCore>& flow, bool abort,
                        Sink<absl::Status> sink) {
@@ -84,13 +89,20 @@ void AsyncClose::Start(const std::shared_ptr<AsyncCore>& flow, bool abort,
     // allowed.
     return std::move(sink)(absl::OkStatus());
   }
+  Aside told(flow->core(),
+             abort ? OperationKind::kAbort : OperationKind::kClose,
+             abort ? "abort" : "close");
+  told.Begun();
   flow->core().StartClose(abort);
-  std::optional<absl::Status> result = flow->core().CloseResult();
-  if (result.has_value() || !flow->poller().Begin()) {
-    return std::move(sink)(std::move(result).value_or(absl::OkStatus()));
+  std::optional<absl::Status> known = flow->core().CloseResult();
+  if (known.has_value() || !flow->poller().Begin()) {
+    absl::Status result = std::move(known).value_or(absl::OkStatus());
+    told.Ended(result.code());
+    return std::move(sink)(std::move(result));
   }
   flow->CountOutstanding(1);
-  flow->poller().MakeReady(*new AsyncClose(flow, std::move(sink)));
+  flow->poller().MakeReady(
+      *new AsyncClose(flow, std::move(told), std::move(sink)));
 }
 
 void AsyncClose::OnReady() {
@@ -98,10 +110,12 @@ void AsyncClose::OnReady() {
   const std::optional<absl::Status> result = flow_->core().CloseResult();
   if (!result.has_value() && !flow_->poller().stopping() &&
       flow_->core().sys()->Now() < give_up_) {
+    told_.Waits(Activity::kSignal, give_up_);
     return flow_->poller().Park(
         *this, flow_->parked(), Wait(), nullptr, give_up_,
         [this, seq] { return flow_->core().signal().seq() != seq; });
   }
+  told_.Ended(result.value_or(absl::OkStatus()).code());
   flow_->CountOutstanding(-1);
   {
     const Poller::Handing handing(&flow_->poller());
@@ -147,6 +161,7 @@ void AsyncPeerEnd::Look() {
   watch_->sleeper().BeginWait();
   const Wait wait =
       watch_->sleeper().Calmed(a.wait(), woken_by_fd(), kFutileParked);
+  watch_->Parks(wait);
   flow_->poller().Park(*this, flow_->parked(), wait, limits_.cancel.signal(),
                        watch_->sleeper().LimitInstant(), [this, &wait, shuts] {
                          return watch_->sleeper().Signalled(wait) ||
@@ -155,6 +170,7 @@ void AsyncPeerEnd::Look() {
 }
 
 void AsyncPeerEnd::Finish(Result result) {
+  result = watch_->Over(std::move(result));
   watch_.reset();
   flow_->CountOutstanding(-1);
   {

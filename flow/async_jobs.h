@@ -21,6 +21,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "flow/aside.h"
 #include "flow/async_op.h"
 #include "flow/async_sink.h"
 #include "flow/buffer.h"
@@ -69,12 +70,36 @@ class AsyncReadInto final : public AsyncOp {
   Sink<Result> sink_;
 };
 
-// What a Write owns until it is done.
+// Write of what lies in one piece, which is all that it owns.
+template <typename Bytes>
+class AsyncWriteOf final : public AsyncOp {
+ public:
+  AsyncWriteOf(std::shared_ptr<AsyncCore> flow, Bytes bytes,
+               const Limits& limits, Sink<absl::Status> sink)
+      : AsyncOp(std::move(flow), Role::kWrite, limits, "write", bytes.size()),
+        bytes_(std::move(bytes)),
+        job_(ViewOf(bytes_)),
+        sink_(std::move(sink)) {}
+
+ private:
+  static absl::string_view ViewOf(const std::string& bytes) { return bytes; }
+  static absl::string_view ViewOf(const Buffer& bytes) { return bytes.view(); }
+
+  Job& job() override { return job_; }
+  void Deliver(bool done) override {
+    std::move(sink_)(done ? absl::OkStatus() : status());
+  }
+
+  const Bytes bytes_;  // not moved once `job_` points into it
+  WriteViewJob job_;
+  Sink<absl::Status> sink_;
+};
+
+// What a Write of several pieces owns until it is done.
 struct OwnedBytes {
   std::vector<std::string> strings;
-  Buffer buffer;
   absl::Cord cord;
-  std::vector<absl::string_view> views;  // of strings or buffer
+  std::vector<absl::string_view> views;  // of strings
 
   void ViewStrings();
   uint64_t size() const;
@@ -157,11 +182,13 @@ class AsyncClose final : public Parked {
   void OnReady() override;
 
  private:
-  AsyncClose(std::shared_ptr<AsyncCore> flow, Sink<absl::Status> sink);
+  AsyncClose(std::shared_ptr<AsyncCore> flow, Aside told,
+             Sink<absl::Status> sink);
 
   const std::shared_ptr<AsyncCore> flow_;
   Sink<absl::Status> sink_;
   const MonoTime give_up_;
+  Aside told_;
 };
 
 // Waits for the peer's end, without a direction. Destroys itself.

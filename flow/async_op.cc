@@ -1,9 +1,12 @@
 #include "flow/async_op.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "flow/read_habit.h"
 #include "flow/status.h"
 #include "flow/writing.h"
 
@@ -257,11 +260,32 @@ bool AsyncOp::Enter() {
     return false;
   }
   entered_ = true;
-  if (turn_.under_way() && WithinLimits()) return true;
+  if (turn_.under_way() && WithinLimits()) return !ParkFirst();
   // Closed while it queued, not before it began.
   if (turn_.answer() == Answer::kClosed && was_open_) turn_.GaveUp();
   Finish(false);
   return false;
+}
+
+// True: it is parked, and not touched any more.
+bool AsyncOp::ParkFirst() {
+  if (turn_.role() != Role::kRead || turn_.answer() != Answer::kTry) {
+    return false;
+  }
+  ReadHabit& habit = flow_->core().read_habit();
+  const int fd = habit.ParkFirst();
+  if (fd < 0) return false;
+  waited_ = true;
+  habit.WaitedFirst();
+  if (turn_.WaitFirst() != Answer::kWait) return false;
+  ParkFor(Wait::ForFd(fd, POLLIN));
+  return true;
+}
+
+void AsyncOp::NoteWait(const Wait& wait) {
+  if (waited_ || turn_.role() != Role::kRead) return;
+  waited_ = true;
+  flow_->core().NoteReadWaits(wait);
 }
 
 void AsyncOp::Try() {
@@ -276,6 +300,7 @@ void AsyncOp::Try() {
     const Attempt a = job().Try(flow_->core());
     if (!a.transferred()) {
       wait = a.would_block() ? a.wait() : Wait();
+      if (a.would_block()) NoteWait(wait);
       if (a.progressed()) sleeper_.SawProgress();
       turn_.Record(a);
     } else if (!Moved(job().Moved(turn_, a.n()))) {
@@ -288,6 +313,9 @@ void AsyncOp::Try() {
 bool AsyncOp::Moved(Job::Then then) {
   switch (then) {
     case Job::Then::kDone:
+      if (turn_.role() == Role::kRead && !waited_) {
+        flow_->core().read_habit().FoundData();
+      }
       Finish(true);
       return false;
     case Job::Then::kOn:
@@ -346,7 +374,7 @@ void AsyncOp::Finish(bool done) {
   // One that never had its turn holds nothing; its job may look at the flow
   // only in its turn (AsyncRead's at the hint of the read before).
   if (entered_) job().LetGo();
-  if (outcome_.ok()) {
+  if (refused_.ok()) {
     turn_.Ended(woke_);
   } else {
     turn_.EndedAs(outcome_.code(), woke_);

@@ -10,7 +10,8 @@
 // else the poller's. Descriptors whose tries may block on a disk are tried on
 // the executor; while such an operation waits for the executor it is parked
 // too, so that limits, Close and the end of the context don't wait for a
-// thread.
+// thread. A read on a plain descriptor whose like have had to wait eight times
+// in a row is parked before it is tried (flow/read_habit.h).
 //
 // Who may touch an operation: whoever drives it, until it is parked or made
 // ready; then the poller's thread alone, or who claims it (Poller::Claim) under
@@ -169,6 +170,8 @@ class AsyncOp : public Parked {
   void TellEndingFirst();
   void Drive();
   bool Enter();
+  bool ParkFirst();
+  void NoteWait(const Wait& wait);
   void Try();
   bool WithinLimits();
   bool IsOpen() const;
@@ -187,6 +190,7 @@ class AsyncOp : public Parked {
   bool entered_ = false;      // the state has been asked
   bool queued_ = false;       // others of its direction were before it
   bool was_open_ = false;     // when it was submitted
+  bool waited_ = false;       // a read, for bytes
   bool step_missed_ = false;  // the executor came while the poller had it
   uint64_t step_ = 0;         // waits for the executor to run this, if not 0
   absl::Status refused_;      // why the executor did not run it

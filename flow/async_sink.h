@@ -7,7 +7,9 @@
 #define FLOW_ASYNC_SINK_H_
 
 #include <future>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -18,18 +20,43 @@ namespace flow {
 namespace internal {
 
 // Told the result where the operation was finished, under no lock: makes a
-// promise ready, or hands a callback to the executor.
+// promise ready, or hands a callback to the executor. A promise is kept as what
+// it is: as a function it would cost memory of its own.
 template <typename Result>
-using Sink = absl::AnyInvocable<void(Result) &&>;
+class Sink {
+ public:
+  using Function = absl::AnyInvocable<void(Result) &&>;
+
+  // Tells nobody, and may not be called.
+  Sink() = default;
+  // Makes `promise` ready.
+  explicit Sink(std::promise<Result> promise) : told_(std::move(promise)) {}
+  // Calls `function`.
+  template <typename F, typename = std::enable_if_t<
+                            !std::is_same_v<std::decay_t<F>, Sink> &&
+                            std::is_constructible_v<Function, F>>>
+  Sink(F&& function)  // NOLINT(google-explicit-constructor)
+      : told_(std::in_place_type<Function>, std::forward<F>(function)) {}
+
+  // Once.
+  void operator()(Result result) && {
+    if (auto* const promise = std::get_if<std::promise<Result>>(&told_)) {
+      promise->set_value(std::move(result));
+    } else if (auto* const function = std::get_if<Function>(&told_)) {
+      std::move (*function)(std::move(result));
+    }
+  }
+
+ private:
+  std::variant<Function, std::promise<Result>> told_;
+};
 
 // Makes `future` ready.
 template <typename Result>
 Sink<Result> ToPromise(std::future<Result>& future) {
   std::promise<Result> promise;
   future = promise.get_future();
-  return [promise = std::move(promise)](Result result) mutable {
-    promise.set_value(std::move(result));
-  };
+  return Sink<Result>(std::move(promise));
 }
 
 // Calls `done` through the executor of `home`.

@@ -2,8 +2,20 @@
 
 #include <poll.h>
 
+#include "absl/time/time.h"
+#include "flow/sys/mono_time.h"
+
 namespace flow {
 namespace internal {
+namespace {
+
+// For input from a descriptor, and perhaps for a signal, which the tries of a
+// spin notice by themselves.
+bool IsForInput(const Wait& wait) {
+  return wait.fd >= 0 && wait.events == POLLIN && wait.until.is_never();
+}
+
+}  // namespace
 
 bool Call::BeginWithCare() {
   const Answer answer = turn_.Enter();
@@ -44,10 +56,34 @@ bool Call::WaitFirst(int fd) {
 void Call::NoteWait(const Wait& wait) {
   if (waited_ != Waited::kNo) return;  // noted already
   waited_ = Waited::kAfterTry;
+  turn_.core().NoteReadWaits(wait);
+}
+
+bool Call::MaySpin(const Wait& wait) {
+  ReadHabit& habit = turn_.core().read_habit();
+  if (waited_ != Waited::kNo || !habit.spins_next() || !IsForInput(wait)) {
+    return false;
+  }
+  if (turn_.core().sys()->SpinningHelps()) return true;
+  habit.NeverSpin();
+  return false;
+}
+
+Woke Call::Sleep(const Wait& wait) {
   Core& core = turn_.core();
-  const bool plain = wait.fd >= 0 && wait.events == POLLIN &&
-                     wait.signal == nullptr && wait.until.is_never();
-  if (plain && core.transport().WaitsFirst()) core.read_habit().Waited(wait.fd);
+  if (turn_.role() != Role::kRead || !IsForInput(wait) ||
+      !core.transport().adaptive_reads().spins) {
+    return sleeper_.Sleep(wait);
+  }
+  ReadHabit& habit = core.read_habit();
+  if (!habit.measures()) {
+    habit.SleptUnmeasured();
+    return sleeper_.Sleep(wait);
+  }
+  const MonoTime began = core.sys()->Now();
+  const Woke woke = sleeper_.Sleep(wait);
+  habit.Slept(absl::ToInt64Nanoseconds(core.sys()->Now() - began));
+  return woke;
 }
 
 bool Call::SleepAfter(const Attempt& a) {
@@ -80,7 +116,7 @@ bool Call::SleepUntilTry(const Wait& wait) {
     const Wait& until = turn_.answer() == Answer::kWait ? wait : Wait();
     turn_.Waits(ActivityOf(until), sleeper_);
     turn_.core().SetActivity(turn_.direction(), ActivityOf(until));
-    woke_ = sleeper_.Sleep(until);
+    woke_ = Sleep(until);
     turn_.core().SetActivity(turn_.direction(), Activity::kIdle);
     if (woke_ != Woke::kRetry) return false;
     sleeper_.Arm();

@@ -9,10 +9,11 @@
 //   return call.status();
 //
 // A read on a plain descriptor whose like had to wait twice in a row waits for
-// the descriptor before it tries (Core::ReadHabit): of the three system calls
+// the descriptor before it tries (flow/read_habit.h): of the three system calls
 // of a wait (try, poll, try) the first is in vain. Found out anew every eighth
-// time, and given up when a read finds data at once; FdOptions::waits_first
-// turns it off.
+// time, and given up when a read finds data at once. One whose like had to wait
+// for a short time only tries a few times more before it sleeps (flow/spin.h).
+// AdaptiveReads turns both off.
 //
 // Lives on the stack of the thread that blocks; its destructor leaves.
 
@@ -26,7 +27,9 @@
 #include "flow/core.h"
 #include "flow/job.h"
 #include "flow/limits.h"
+#include "flow/read_habit.h"
 #include "flow/sleeper.h"
+#include "flow/spin.h"
 #include "flow/state.h"
 #include "flow/turn.h"
 
@@ -66,7 +69,10 @@ class Call {
   template <typename AJob>
   bool Run(AJob& job) {
     for (;;) {
-      const Attempt a = job.Try(turn_.core());
+      Attempt a = job.Try(turn_.core());
+      if (a.would_block() && turn_.role() == Role::kRead && MaySpin(a.wait())) {
+        a = Spun(job, a);
+      }
       if (a.transferred()) {
         const Job::Then then = job.Moved(turn_, a.n());
         if (then == Job::Then::kDone) {
@@ -89,6 +95,12 @@ class Call {
   bool hit_limit() const { return woke_ != Woke::kRetry; }
   absl::Status status() const { return turn_.StatusOf(woke_); }
 
+  // Ends with `refusal`, which is the caller's fault, in place of status().
+  absl::Status Refuse(absl::Status refusal) {
+    turn_.EndedAs(refusal.code(), woke_);
+    return refusal;
+  }
+
   const Turn& turn() const { return turn_; }
 
  private:
@@ -100,15 +112,38 @@ class Call {
     return role == Role::kRead || role == Role::kWrite;
   }
   bool BeginWithCare();
-  // Waits for `fd` instead of a first try (Core::ReadHabit). False: over.
+  // Waits for `fd` instead of a first try (flow/read_habit.h). False: over.
   bool WaitFirst(int fd);
   void NoteWait(const Wait& wait);
+  // Whether to spin after a first try that found nothing, before sleeping.
+  bool MaySpin(const Wait& wait);
+  // What the tries of the spin come to. None is made after the state, the token
+  // or a limit has something to say: that goes before data that came later.
+  template <typename AJob>
+  Attempt Spun(AJob& job, Attempt a) {
+    ReadHabit& habit = turn_.core().read_habit();
+    Spin spin(turn_.core().sys(), habit.spin_ns(), sleeper_.LimitInstant());
+    while (a.would_block()) {
+      // Of a layer's try, which may take input that is no data yet.
+      if (a.progressed()) sleeper_.SawProgress();
+      if (!spin.Pause() || sleeper_.Signalled(a.wait())) break;
+      a = job.Try(turn_.core());
+    }
+    const bool answer = habit.AwaitsAnswer(turn_.core().writes());
+    const bool handed_over =
+        a.transferred() && a.n() >= ReadHabit::kHandOver && job.FilledBy(a.n());
+    habit.Spun((answer && a.transferred()) || handed_over, spin.ns());
+    if (!a.would_block()) waited_ = Waited::kAfterTry;
+    return a;
+  }
   bool WithinLimits();
   // After a try that moved nothing, and after one that moved a part. True: try.
   bool SleepAfter(const Attempt& a);
   bool GoOn(Job::Then then);
   // Sleeps for as long as the machine says so. True: try.
   bool SleepUntilTry(const Wait& wait);
+  // Once, and remembers how long a read slept.
+  Woke Sleep(const Wait& wait);
 
   enum class Waited : uint8_t { kNo, kFirst, kAfterTry };
 

@@ -97,6 +97,7 @@ class CancelToken {
 
 class CancelSource {
  public:
+  // A source of its own; neither cancelled nor with a deadline.
   CancelSource() : state_(std::make_shared<internal::CancelState>()) {}
 
   // Sources are shared by sharing the object; copies would hide who cancels. A
@@ -116,11 +117,13 @@ class CancelSource {
   }
   void SetDeadline(absl::Time time) { SetDeadline(MonoTime::At(time)); }
 
+  // Whether Cancel() was called.
   bool cancelled() const {
     return state_ != nullptr &&
            state_->cancelled.load(std::memory_order_acquire);
   }
 
+  // For the calls that it is to end. Outlives the source, if it likes.
   CancelToken token() const { return CancelToken(state_); }
 
   // As its tokens: "cancelled", "deadline 12.5s", ...

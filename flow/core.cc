@@ -1,5 +1,7 @@
 #include "flow/core.h"
 
+#include <poll.h>
+
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -9,10 +11,6 @@
 namespace flow {
 namespace internal {
 namespace {
-
-// How long Close waits for calls that are inside before it leaves close(2) to
-// the last of them (DESIGN: P3).
-constexpr absl::Duration kCloseWait = absl::Milliseconds(100);
 
 // In words; most flows have none, and one pointer for that.
 std::unique_ptr<const std::string> LayersOf(const Transport& transport) {
@@ -153,6 +151,14 @@ Answer Core::EnterUnheld() {
   return Apply([](FlowState s) { return s.EnterUnheld(); }).answer;
 }
 
+void Core::NoteReadWaits(const Wait& wait) {
+  const bool plain = wait.fd >= 0 && wait.events == POLLIN &&
+                     wait.signal == nullptr && wait.until.is_never();
+  if (plain && transport_->adaptive_reads().waits_first) {
+    read_habit_.Waited(wait.fd);
+  }
+}
+
 void Core::Finish(const Step& step) {
   if (step.run_close) {
     RunClose();
@@ -217,56 +223,7 @@ bool Core::WaitTurn(Role role, Sleeper& sleeper, Woke& woke) {
   }
 }
 
-// -------------------------------------------------------- shutting and closing
-
-void Core::ShutRead() {
-  const Step step = Apply([](FlowState s) { return s.ShutRead(); });
-  if (step.wake) signal_.Notify();
-  if (step.answer != Answer::kTry) return;
-  static_cast<void>(TryShutdown(ShutdownMode::kRead));
-  Leave(Direction::kRead);
-}
-
-bool Core::Linger() {
-  if (!can_read_) return false;  // there is nothing that the peer could send
-  const Step step = Apply([](FlowState s) { return s.Linger(); });
-  if (step.wake) signal_.Notify();
-  return step.answer == Answer::kTry;
-}
-
-void Core::Retire() {
-  const Step step = Apply([](FlowState s) { return s.Retire(); });
-  if (step.wake) signal_.Notify();
-}
-
-Attempt Core::TryShutdown(ShutdownMode half) {
-  if (fd_guard_ != nullptr) fd_guard_->BeforeShut();
-  const Attempt attempt = transport_->TryShutdown(half);
-  if (fd_guard_ != nullptr) fd_guard_->AfterShut();
-  return attempt;
-}
-
-void Core::RunClose() {
-  if (fd_guard_ != nullptr) fd_guard_->BeforeClose();
-  const absl::Status status = transport_->Close();
-  transport_.reset();
-  TellOver(status);
-}
-
-void Core::TellOver(const absl::Status& close_status) {
-  {
-    MutexLock lock(&mu_);
-    transport_gone_ = true;
-  }
-  // Before a Close that waits returns, so that its caller finds it done.
-  if (Observing* const told = observing(); told != nullptr) told->Over();
-  {
-    MutexLock lock(&mu_);
-    close_status_ = close_status;
-    close_done_ = true;
-  }
-  signal_.Notify();
-}
+// ---------------------------------------------------------------------- facts
 
 Observing& Core::observed() {
   MutexLock lock(&mu_);
@@ -275,98 +232,6 @@ Observing& Core::observed() {
   }
   return *observing();
 }
-
-std::optional<absl::Status> Core::CloseResult() {
-  MutexLock lock(&mu_);
-  if (!close_done_) return std::nullopt;
-  return close_status_;
-}
-
-absl::Status Core::AwaitClosed() {
-  const Limits limits(sys_->Now() + kCloseWait);
-  Sleeper sleeper(sys_, limits, &signal_);
-  for (;;) {
-    sleeper.Arm();
-    const std::optional<absl::Status> result = CloseResult();
-    if (result.has_value()) return *result;
-    // The last one inside will close; OK, since the flow is closed for
-    // everybody.
-    if (sleeper.Sleep(Wait()) != Woke::kRetry) return absl::OkStatus();
-  }
-}
-
-void Core::StartClose(bool abort) {
-  // Abort has to be inside, so that the transport is there until it is done.
-  const bool inside = abort && EnterUnheld() == Answer::kTry;
-  const Step step = Apply([](FlowState s) { return s.Close(); });
-  if (inside && step.answer == Answer::kTry) transport_->Abort();
-  if (step.wake) signal_.Notify();
-  if (step.run_close) {
-    RunClose();
-    Unpin();
-  }
-  if (inside) LeaveUnheld();
-  if (abort && !inside) Unpin();
-}
-
-absl::Status Core::Close(bool abort) {
-  if (fork_generation_ != ForkGeneration()) return absl::OkStatus();
-  Pin();
-  StartClose(abort);
-  const absl::Status status = AwaitClosed();
-  Unpin();
-  return status;
-}
-
-void Core::AbortUnwaited() {
-  if (fork_generation_ != ForkGeneration()) return;
-  Pin();
-  StartClose(/*abort=*/true);
-  Unpin();
-}
-
-void Core::DropHandle() {
-  if (fork_generation_ != ForkGeneration()) {
-    // A forked child: threads that held locks or were inside do not exist here,
-    // and the stream is the parent's. Only the descriptors are given back.
-    if (transport_ != nullptr) transport_->CloseAfterFork();
-    return;
-  }
-  Pin();
-  StartClose(/*abort=*/false);
-  Apply([](FlowState s) { return s.DropHandle(); });
-  Unpin();
-}
-
-absl::StatusOr<std::unique_ptr<Transport>> Core::Release(
-    absl::string_view operation) {
-  Pin();
-  const Answer answer = Apply([this](FlowState s) {
-                          return s.Release(can_read_, can_write_);
-                        }).answer;
-  std::unique_ptr<Transport> transport;
-  if (answer == Answer::kTry) {
-    // Nobody is inside, and nobody comes in any more.
-    transport = std::move(transport_);
-    released_.store(true, std::memory_order_release);
-    TellOver(absl::OkStatus());
-    Unpin();
-    return transport;
-  }
-  const absl::Cleanup unpin = [this] { Unpin(); };
-  if (answer == Answer::kClosed) {
-    return ClosedLocallyStatus(Detail(operation), Describe(),
-                               /*pending=*/false);
-  }
-  return MakeStatus(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat(operation,
-                   "() refused: a call is under way or a side has ended; ",
-                   Describe()),
-      Detail(operation));
-}
-
-// ---------------------------------------------------------------------- facts
 
 absl::Status Core::ReadError() {
   MutexLock lock(&mu_);

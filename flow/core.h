@@ -35,6 +35,7 @@
 #include "flow/limits.h"
 #include "flow/observer.h"
 #include "flow/observing.h"
+#include "flow/read_habit.h"
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/state.h"
@@ -46,6 +47,8 @@
 
 namespace flow {
 namespace internal {
+
+class Aside;
 
 // The Status of a call on a flow that this side has ended. `detail` has the
 // operation, and what else is known. `pending`: it ended while the call was
@@ -192,6 +195,7 @@ class Core {
                                            std::memory_order_relaxed);
   }
   Stats GetStats() const;
+  uint64_t writes() const { return writes_.load(std::memory_order_relaxed); }
   // Both ways. Reads no clock.
   uint64_t BytesMoved() const {
     return bytes_read_.load(std::memory_order_relaxed) +
@@ -210,25 +214,11 @@ class Core {
   void set_read_hint(size_t hint) { read_hint_ = static_cast<uint32_t>(hint); }
 
   // Whether the reads of late had to wait, and for what; by the holder of the
-  // read side. Only blocking calls look at it: parking is dear, trying is not.
-  class ReadHabit {
-   public:
-    // The descriptor to wait for before trying; -1: try. Every eighth tries, so
-    // that data which is there already is found out.
-    int WaitFirst() const { return waits_ >= 2 && waits_ % 8 != 0 ? fd_ : -1; }
-    void Waited(int fd) {
-      fd_ = fd;
-      waits_ = waits_ < 255 ? static_cast<uint8_t>(waits_ + 1) : uint8_t{8};
-    }
-    // It asked first, so nobody knows whether it would have had to wait.
-    void WaitedFirst() { Waited(fd_); }
-    void FoundData() { waits_ = 0; }
-
-   private:
-    int fd_ = -1;
-    uint8_t waits_ = 0;  // reads in a row that had to wait, as far as known
-  };
+  // read side.
   ReadHabit& read_habit() { return read_habit_; }
+  // A read found nothing and has to `wait`: the habit is of those that wait for
+  // a plain descriptor and nothing else.
+  void NoteReadWaits(const Wait& wait);
 
  private:
   // A call in the queue of a direction: on its own stack, linked under mu_.
@@ -277,7 +267,7 @@ class Core {
   void RunClose();
   // The transport is gone, which `close_status` says.
   void TellOver(const absl::Status& close_status) ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status AwaitClosed();
+  absl::Status AwaitClosed(const Aside& told);
 
   Atomic<uint64_t> word_;
   Signal signal_;  // notified whenever the state changes what sleepers wait for

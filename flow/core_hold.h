@@ -59,6 +59,11 @@ class CoreHold {
   void EndReads() const {
     if (core_ != nullptr) core_->ShutRead();
   }
+  // In a child that was forked off after this was made: gives the descriptors
+  // back, in place of the owner, who is not there.
+  void CloseAfterFork() const {
+    if (core_ != nullptr) core_->DropHandle();
+  }
 
  private:
   explicit CoreHold(Core* core) : core_(core) {

@@ -129,4 +129,24 @@ std::string EndpointPair(const Endpoint& local, const Endpoint& peer) {
                       " -> ", peer.ToString());
 }
 
+absl::string_view EndpointKindName(Endpoint::Kind kind) {
+  switch (kind) {
+    case Endpoint::Kind::kUnknown:
+      return "unknown";
+    case Endpoint::Kind::kTcp4:
+      return "tcp4";
+    case Endpoint::Kind::kTcp6:
+      return "tcp6";
+    case Endpoint::Kind::kUnix:
+      return "unix";
+    case Endpoint::Kind::kOther:
+      return "other";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Endpoint::Kind kind) {
+  return os << EndpointKindName(kind);
+}
+
 }  // namespace flow

@@ -27,10 +27,10 @@ class Endpoint {
   // The family of what is at this end.
   enum class Kind : uint8_t {
     kUnknown,  // nothing is known: prints as "?"
-    kTcp4,
-    kTcp6,
-    kUnix,   // a path, an abstract name, or unnamed
-    kOther,  // anything with a name only: a pipe, a tty, a layer
+    kTcp4,     // TCP over IPv4
+    kTcp6,     // TCP over IPv6
+    kUnix,     // a path, an abstract name, or unnamed
+    kOther,    // anything with a name only: a pipe, a tty, a layer
   };
 
   Endpoint() = default;
@@ -46,6 +46,7 @@ class Endpoint {
   // Something without an address: "pipe fd 3", "memory a".
   static Endpoint Named(absl::string_view name);
 
+  // Of what family it is.
   Kind kind() const { return kind_; }
 
   // The port in host order; 0 if this is no TCP endpoint.
@@ -82,6 +83,14 @@ class Endpoint {
   Kind kind_ = Kind::kUnknown;
   std::unique_ptr<const std::string> name_;
 };
+
+// "unknown", "tcp4", "tcp6", "unix", "other"
+absl::string_view EndpointKindName(Endpoint::Kind kind);
+std::ostream& operator<<(std::ostream& os, Endpoint::Kind kind);
+template <typename Sink>
+void AbslStringify(Sink& sink, Endpoint::Kind kind) {
+  sink.Append(EndpointKindName(kind));
+}
 
 // "tcp 127.0.0.1:5432 -> 127.0.0.1:40112": a flow in words, for messages.
 std::string EndpointPair(const Endpoint& local, const Endpoint& peer);

@@ -1,6 +1,8 @@
 #include "flow/executor.h"
 
-#include <deque>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace flow {
 namespace {
@@ -18,20 +20,20 @@ struct Entry {
 
 // The tasks that wait for the one that runs on this thread; null when none
 // runs.
-thread_local std::deque<Entry>* trampoline = nullptr;
+thread_local std::vector<Entry>* trampoline = nullptr;
 
 void RunHere(Entry entry) {
   if (trampoline != nullptr) {
     trampoline->push_back(std::move(entry));
     return;
   }
-  std::deque<Entry> waiting;
+  std::vector<Entry> waiting;
   trampoline = &waiting;
   entry.Run();
   while (!waiting.empty()) {
-    Entry next = std::move(waiting.front());
-    waiting.pop_front();
-    next.Run();
+    std::vector<Entry> now;
+    now.swap(waiting);  // what they hand over comes after all of them
+    for (Entry& next : now) next.Run();
   }
   trampoline = nullptr;
 }
@@ -104,6 +106,22 @@ void ExceptionLog::Add(absl::string_view what) {
     (*hook)(what);
   } catch (...) {  // NOLINT(bugprone-empty-catch): nobody is left to tell
   }
+}
+
+std::string ExceptionLog::ToString() const {
+  return absl::StrCat(count(), " exceptions");
+}
+
+std::string Executor::ToString() const {
+  return absl::StrCat("executor, ", exceptions()->ToString());
+}
+
+std::string InlineExecutor::ToString() const {
+  return absl::StrCat("inline ", Executor::ToString());
+}
+
+std::string FunctionExecutor::ToString() const {
+  return absl::StrCat("function ", Executor::ToString());
 }
 
 }  // namespace flow

@@ -23,6 +23,8 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <ostream>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -60,6 +62,16 @@ class ExceptionLog {
       Add("not a std::exception");
     }
     return false;
+  }
+
+  // "3 exceptions".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ExceptionLog& log) {
+    sink.Append(log.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const ExceptionLog& log) {
+    return os << log.ToString();
   }
 
  private:
@@ -101,6 +113,16 @@ class Executor {
   // What the callbacks that ran here have thrown. Never null.
   const std::shared_ptr<ExceptionLog>& exceptions() const { return log_; }
 
+  // What it is, in words: by default "executor, 0 exceptions".
+  virtual std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Executor& executor) {
+    sink.Append(executor.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Executor& executor) {
+    return os << executor.ToString();
+  }
+
  private:
   const std::shared_ptr<ExceptionLog> log_ = std::make_shared<ExceptionLog>();
 };
@@ -115,6 +137,8 @@ class InlineExecutor final : public Executor {
   void Execute(Task task) override;
   bool runs_inline() const override { return true; }
   Door door() override;
+  // "inline executor, 0 exceptions".
+  std::string ToString() const override;
 };
 
 // Hands tasks to a function of the user's, which passes each on, to be called
@@ -132,6 +156,8 @@ class FunctionExecutor final : public Executor {
 
   void Execute(Task task) override;
   Door door() override;
+  // "function executor, 0 exceptions".
+  std::string ToString() const override;
 
  private:
   using Function = absl::AnyInvocable<void(Task)>;

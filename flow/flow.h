@@ -167,7 +167,7 @@ class Flow {
   // CloseGracefully). Wakes blocked calls, which return CANCELLED, and waits at
   // most 100 ms for them to leave. Idempotent: later calls return the status of
   // the first. OK is the usual status; an error is that of close(2), after
-  // which the flow is closed all the same.
+  // which the flow is closed all the same (so `Close().IgnoreError()` is fine).
   absl::Status Close();
 
   // Shutdown(kWrite), then reads and drops until the peer ends too, then Close:
@@ -197,7 +197,8 @@ class Flow {
   // True unless default-constructed, moved-from or released.
   explicit operator bool() const;
 
-  Endpoint local() const;  // as it was when the flow was made
+  // Both ends, as they were when the flow was made.
+  Endpoint local() const;
   Endpoint peer() const;
 
   // Bytes and operations each way, age, and what the flow waits for.

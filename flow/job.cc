@@ -89,7 +89,7 @@ Job::Then WriteSomeJob::Moved(Turn& turn, size_t n) {
   if (taken_ > 0) return Then::kDone;
   if (n == 0 || n > piece_.iov_len) return Then::kBroken;
   taken_ = n;
-  turn.CountMoved(n);
+  turn.CountAnswer(n);
   turn.core().CountWritten(n);
   turn.core().CountWrite();
   return Then::kOn;

@@ -39,6 +39,8 @@ class Job {
   virtual ~Job() = default;
   virtual Attempt Try(Core& core) = 0;
   virtual Then Moved(Turn& turn, size_t n) = 0;
+  // Whether a try that transferred `n` has done all that one can.
+  virtual bool FilledBy(size_t) const { return false; }
   // No try follows, and the flow is about to be left: lets go of what belongs
   // to its transport, which may be gone afterwards. (A job that lives within
   // its call is destroyed before that, and is not told.)
@@ -60,6 +62,7 @@ class ReadJob final : public Job {
     turn.core().CountRead(n);
     return Then::kDone;
   }
+  bool FilledBy(size_t n) const override { return n == into_.iov_len; }
   size_t got() const { return got_; }
 
  private:

@@ -202,9 +202,11 @@ TEST(MovingTest, AWriteObeysTheReadersErrorBetweenItsSteps) {
 // "A Write cut by a limit after some bytes were accepted seals the write side:
 // the status carries the count, and later writes are refused."
 TEST(MovingTest, AWriteThatALimitCutsInTheMiddleSeals) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   Sink sink(3, /*room=*/5);
-  Flow f = FlowOn(sink.hooks);
-  EXPECT_THAT(f.Write("0123456789", absl::Milliseconds(5)),
+  Flow f = FlowOn(sink.hooks, &sim);
+  EXPECT_THAT(f.Write("0123456789", sim.In(absl::Milliseconds(5))),
               AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(5)));
   sink.room = SIZE_MAX;
   for (int i = 0; i < 3; ++i) {
@@ -221,8 +223,10 @@ TEST(MovingTest, AWriteThatALimitCutsInTheMiddleSeals) {
 }
 
 TEST(MovingTest, AWriteThatAStallCutsInTheMiddleSeals) {
+  SimSyscalls sim;
+  sim.AutoAdvance(1);
   Sink sink(3, /*room=*/5);
-  Flow f = FlowOn(sink.hooks);
+  Flow f = FlowOn(sink.hooks, &sim);
   Limits limits;
   limits.stall_timeout = absl::Milliseconds(5);
   EXPECT_THAT(f.Write("0123456789", limits),
@@ -249,9 +253,11 @@ TEST(MovingTest, AWriteThatGoesOnSlowlyDoesNotStall) {
 
 // "With nothing accepted, nothing happened."
 TEST(MovingTest, AWriteThatALimitCutsBeforeTheFirstByteDoesNotSeal) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   Sink sink(3, /*room=*/0);
-  Flow f = FlowOn(sink.hooks);
-  EXPECT_THAT(f.Write("abc", absl::Milliseconds(5)),
+  Flow f = FlowOn(sink.hooks, &sim);
+  EXPECT_THAT(f.Write("abc", sim.In(absl::Milliseconds(5))),
               AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(0)));
   sink.room = SIZE_MAX;
   EXPECT_THAT(f.Write("abc"), IsOk());
@@ -279,13 +285,15 @@ TEST(MovingTest, WriteSomeGoesOnExactlyAfterItsLimits) {
 // "Bytes in a layer's out-buffer when a limit hits: the count is what TryWrite
 // took; sealed only if not all were taken."
 TEST(MovingTest, ALimitDuringTheFlushOfAllBytesDoesNotSeal) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   Sink sink(100);
   std::atomic<bool> stuck{true};
   sink.hooks->flush = [&] {
     return stuck ? sink.hooks->Blocked() : Attempt::Transferred(0);
   };
-  Flow f = FlowOn(sink.hooks);
-  EXPECT_THAT(f.Write("abc", absl::Milliseconds(5)),
+  Flow f = FlowOn(sink.hooks, &sim);
+  EXPECT_THAT(f.Write("abc", sim.In(absl::Milliseconds(5))),
               AllOf(IsKind(ErrorKind::kDeadline), HasBytesDone(3)));
   stuck = false;
   EXPECT_THAT(f.Write("def"), IsOk());

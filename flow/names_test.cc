@@ -61,7 +61,9 @@ TEST(NamesTest, EnumsPrintInWords) {
   ExpectWords({Activity::kIdle, Activity::kTrying, Activity::kFd,
                Activity::kSignal, Activity::kTime, Activity::kTurn});
   ExpectWords({OperationKind::kRead, OperationKind::kDrain,
-               OperationKind::kWrite, OperationKind::kShutdown});
+               OperationKind::kWrite, OperationKind::kShutdown,
+               OperationKind::kShutdownRead, OperationKind::kClose,
+               OperationKind::kAbort, OperationKind::kPeerEnd});
   ExpectWords(
       {ShutdownMode::kRead, ShutdownMode::kWrite, ShutdownMode::kReadWrite});
   ExpectWords({PeerEnd::kFinished, PeerEnd::kGone});

@@ -14,6 +14,14 @@ absl::string_view OperationKindName(OperationKind kind) {
       return "write";
     case OperationKind::kShutdown:
       return "shutdown";
+    case OperationKind::kShutdownRead:
+      return "shutdown_read";
+    case OperationKind::kClose:
+      return "close";
+    case OperationKind::kAbort:
+      return "abort";
+    case OperationKind::kPeerEnd:
+      return "wait_peer_end";
   }
   return "unknown";
 }

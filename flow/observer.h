@@ -14,10 +14,13 @@
 //
 // Blocking calls and futures report from the same place, so both look the same:
 // OnBegin, any number of OnWait, OnEnd, with one Operation::id. What is one
-// operation here: a read; a write; a Shutdown(kWrite) ("shutdown"); the reading
-// to the end of a CloseGracefully ("close"). Layers' flows are other flows than
-// what they stand on. Close, Abort, Shutdown(kRead) and WaitPeerEnd, which
-// have no place in a direction, are not reported; OnClosed is, once.
+// operation here: a read; a write; a Shutdown(kWrite) ("shutdown"); a
+// Shutdown(kRead) ("shutdown_read"; a kReadWrite is first this, then the
+// other); a Close or Abort, each time; a WaitPeerEnd; the reading to the end of
+// a CloseGracefully ("close", of kind kDrain), which is a Shutdown, that, and a
+// Close. Layers' flows are other flows than what they stand on. What is done to
+// a flow without a call of it (its destructor, the limits of a server) is no
+// operation; OnClosed tells its end, once.
 //
 // Guarantees:
 // - An unobserved flow pays one predicted branch for each step, and no clock,
@@ -59,7 +62,14 @@ enum class OperationKind : uint8_t {
   kDrain,     // reads and drops, for CloseGracefully
   kWrite,     // Write, Writev, WriteSome
   kShutdown,  // Shutdown(kWrite)
+  // These have no place in a direction: they wait for nobody's turn.
+  kShutdownRead,  // Shutdown(kRead)
+  kClose,         // Close
+  kAbort,         // Abort
+  kPeerEnd,       // WaitPeerEnd
 };
+// "read", "drain", "write", "shutdown", "shutdown_read", "close", "abort",
+// "wait_peer_end"
 absl::string_view OperationKindName(OperationKind kind);
 std::ostream& operator<<(std::ostream& os, OperationKind kind);
 template <typename Sink>
@@ -70,10 +80,10 @@ void AbslStringify(Sink& sink, OperationKind kind) {
 // One operation. A value; `name` is valid for as long as the program runs.
 struct Operation {
   uint64_t id = 0;  // counts the operations that this flow has reported
-  OperationKind kind = OperationKind::kRead;
+  OperationKind kind = OperationKind::kRead;  // what it does
   absl::string_view name;  // "read", "write", "accept", as in messages
   uint64_t size = 0;       // bytes that it is to move; 0: as they come
-  MonoTime began;
+  MonoTime began;          // when it was called; time in the queue counts
 
   // "write #7 of 4096 B".
   std::string ToString() const;
@@ -106,10 +116,10 @@ struct Waiting {
 
 // How an operation ended. A value.
 struct Outcome {
-  absl::StatusCode code = absl::StatusCode::kOk;
-  bool eof = false;    // the end of the stream; `code` is kOk
-  uint64_t bytes = 0;  // moved by this operation
-  absl::Duration duration;
+  absl::StatusCode code = absl::StatusCode::kOk;  // as its caller is told
+  bool eof = false;         // the end of the stream; `code` is kOk
+  uint64_t bytes = 0;       // moved by this operation
+  absl::Duration duration;  // since Operation::began
 
   // "OK, 4096 B in 1.5ms"; "Eof, 0 B in 2s".
   std::string ToString() const;

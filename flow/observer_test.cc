@@ -3,10 +3,12 @@
 
 #include "flow/observer.h"
 
+#include <atomic>
 #include <cstdint>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -115,7 +117,97 @@ TEST(ObserverTest, ToldOfEachOperationWithItsBytes) {
                   "end #2 OK, 3 B", "begin write #3 of 2 B", "end #3 OK, 2 B",
                   "begin shutdown #4", "end #4 OK, 0 B", "begin read #5",
                   "end #5 Eof, 0 B", "begin write #6 of 4 B",
-                  "end #6 FAILED_PRECONDITION, 0 B", "closed"));
+                  "end #6 FAILED_PRECONDITION, 0 B", "begin close #7", "closed",
+                  "end #7 OK, 0 B"));
+}
+
+// "a Close or Abort, each time": also one that finds the flow closed.
+TEST(ObserverTest, ToldOfEachCloseAndAbort) {
+  Pair pair;
+  EXPECT_THAT(pair.flow().Abort(), IsOk());
+  EXPECT_THAT(pair.flow().Close(), IsOk());
+  EXPECT_THAT(pair.diary->Take(),
+              ElementsAre("begin abort #1", "closed", "end #1 OK, 0 B",
+                          "begin close #2", "end #2 OK, 0 B"));
+}
+
+// "What is done to a flow without a call of it is no operation."
+TEST(ObserverTest, ADestructorIsNoOperation) {
+  auto diary = std::make_shared<Diary>();
+  {
+    Pair pair;
+    pair.flow().Observe(diary);
+  }
+  EXPECT_THAT(diary->Take(), ElementsAre("closed"));
+}
+
+// "a CloseGracefully is a Shutdown, [a drain], and a Close."
+TEST(ObserverTest, ToldOfThePartsOfACloseGracefully) {
+  Pair pair;
+  ASSERT_THAT(pair.peer().Write("abc"), IsOk());
+  ASSERT_THAT(pair.peer().Shutdown(ShutdownMode::kWrite), IsOk());
+  EXPECT_THAT(pair.flow().CloseGracefully(absl::Seconds(30)), IsOk());
+  EXPECT_THAT(pair.diary->Take(),
+              ElementsAre("begin shutdown #1", "end #1 OK, 0 B",
+                          "begin close #2", "end #2 Eof, 3 B", "begin close #3",
+                          "closed", "end #3 OK, 0 B"));
+}
+
+// "a kReadWrite is first this, then the other"; refused, it is neither.
+TEST(ObserverTest, ToldOfAShutdownOfTheReadSide) {
+  Pair pair;
+  EXPECT_THAT(pair.flow().Shutdown(ShutdownMode::kReadWrite, absl::Seconds(-1)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(pair.diary->Take(), IsEmpty());
+  EXPECT_THAT(pair.flow().Shutdown(ShutdownMode::kRead), IsOk());
+  EXPECT_THAT(pair.flow().Shutdown(ShutdownMode::kReadWrite), IsOk());
+  EXPECT_THAT(pair.diary->Take(),
+              ElementsAre("begin shutdown_read #1", "end #1 OK, 0 B",
+                          "begin shutdown_read #2", "end #2 OK, 0 B",
+                          "begin shutdown #3", "end #3 OK, 0 B"));
+}
+
+TEST(ObserverTest, ToldWhatAWaitPeerEndWaitsForAndHowItEnds) {
+  Pair pair;
+  Background wait([&] {
+    return pair.flow().WaitPeerEnd(flow::PeerEnd::kFinished, absl::Hours(1));
+  });
+  pair.diary->AwaitLine("wait");
+  ASSERT_THAT(pair.peer().Shutdown(ShutdownMode::kWrite), IsOk());
+  EXPECT_THAT(wait.Get(), IsOk());
+  EXPECT_THAT(pair.diary->Take(),
+              ElementsAre("begin wait_peer_end #1",
+                          "wait #1 waiting for another thread within a limit",
+                          "end #1 OK, 0 B"));
+  EXPECT_THAT(pair.flow().Close(), IsOk());
+  EXPECT_FALSE(pair.flow().WaitPeerEnd(flow::PeerEnd::kGone).ok());
+  EXPECT_THAT(
+      pair.diary->Take(),
+      ElementsAre("begin close #2", "closed", "end #2 OK, 0 B",
+                  "begin wait_peer_end #3", "end #3 FAILED_PRECONDITION, 0 B"));
+}
+
+// A Close that has to wait for somebody who is inside says so, and when.
+TEST(ObserverTest, ToldWhatACloseWaitsFor) {
+  auto hooks = std::make_shared<Hooks>();
+  Flow flow = FlowOn(hooks);
+  auto diary = std::make_shared<Diary>();
+  std::atomic<bool> inside{false};
+  std::atomic<bool> go_on{false};
+  hooks->write = [&](absl::Span<const iovec>) {
+    inside = true;
+    while (!go_on) std::this_thread::yield();
+    return Attempt::Transferred(1);
+  };
+  Background write([&] { return flow.Write("x"); });
+  ASSERT_TRUE(Eventually([&] { return inside.load(); }));
+  flow.Observe(diary);
+  Background close([&] { return flow.Close(); });
+  diary->AwaitLine("wait");
+  go_on = true;
+  EXPECT_THAT(write.Get(), IsOk());
+  EXPECT_THAT(close.Get(), IsOk());
+  EXPECT_THAT(diary->Take().front(), "begin close #1");
 }
 
 TEST(ObserverTest, ToldWhatABlockedReadWaitsForAndHowItEnds) {
@@ -156,7 +248,28 @@ TEST(ObserverTest, FuturesTellTheSame) {
       ElementsAre("end #1 OK, 3 B", "wait #2 waiting for another thread",
                   "end #2 Eof, 0 B"));
   ASSERT_THAT(flow->Close().get(), IsOk());
-  EXPECT_THAT(pair.diary->Take(), ElementsAre("closed"));
+  EXPECT_THAT(pair.diary->Take(),
+              ElementsAre("begin close #3", "closed", "end #3 OK, 0 B"));
+}
+
+TEST(ObserverTest, FuturesTellTheSameOfWhatHasNoDirection) {
+  flow::ThreadPool pool(1);
+  flow::AsyncContext context(pool);
+  Pair pair;
+  auto flow = AsyncFlow::From(std::move(pair.flow()), context);
+  ASSERT_THAT(flow, IsOk());
+  ASSERT_THAT(flow->Shutdown(ShutdownMode::kRead).get(), IsOk());
+  auto end = flow->WaitPeerEnd(flow::PeerEnd::kFinished);
+  pair.diary->AwaitLine("wait");
+  ASSERT_THAT(pair.peer().Shutdown(ShutdownMode::kWrite), IsOk());
+  ASSERT_THAT(end.get(), IsOk());
+  ASSERT_THAT(flow->Abort().get(), IsOk());
+  EXPECT_THAT(
+      pair.diary->Take(),
+      ElementsAre("begin shutdown_read #1", "end #1 OK, 0 B",
+                  "begin wait_peer_end #2",
+                  "wait #2 waiting for another thread", "end #2 OK, 0 B",
+                  "begin abort #3", "closed", "end #3 OK, 0 B"));
 }
 
 // "An operation is reported to the observers that were there when it began."

@@ -54,6 +54,7 @@ class [[nodiscard]] OrEof {
   static OrEof Data(T data) { return OrEof(std::move(data)); }
   static OrEof AtEof() { return OrEof(Eof{}); }
 
+  // Which of the two it is.
   bool is_eof() const { return !data_.has_value(); }
   bool has_data() const { return data_.has_value(); }
 

@@ -203,7 +203,7 @@ bool Poller::IsOver() {
 }
 
 void Poller::Turn() {
-  std::vector<PollSet::Event> events;
+  events_.clear();
   int timeout = 0;
   // Who poked while there was no eventfd wrote to none, and who pokes after
   // that believes it poked: a short wait, and a look, let pokes count again.
@@ -211,16 +211,16 @@ void Poller::Turn() {
     absl::MutexLock lock(&mu_);
     timeout = TimeoutMs();
   }
-  set_->Wait(timeout, events);
+  set_->Wait(timeout, events_);
   // Drained first, then forgotten, then looked at: a poke that came between the
   // last two and was drained would silence all that follow it.
-  for (const PollSet::Event& event : events) {
+  for (const PollSet::Event& event : events_) {
     if (event.data == kWakerData) DrainPokes();
   }
   {
     absl::MutexLock lock(&mu_);
     poked_.store(false, std::memory_order_seq_cst);
-    for (const PollSet::Event& event : events) HandleEvent(event);
+    for (const PollSet::Event& event : events_) HandleEvent(event);
     HandleNotices();
     HandleTimers();
   }

@@ -94,12 +94,6 @@ class Parked {
 
   enum class Place : uint8_t { kNowhere, kParked, kReady };
 
-  // Signals of the operation's own; made only for one that has any.
-  struct Links {
-    Notice token;
-    Notice transport;
-  };
-
   Place place_ = Place::kNowhere;
   uint8_t watch_ = 0;  // which descriptor of its flow, if events_ is not 0
   bool on_fd_ = false;
@@ -109,7 +103,9 @@ class Parked {
   MonoTime wake_at_ = kNever;
   Parked* next_ = nullptr;  // in its flow's list of parked ones
   Parked* previous_ = nullptr;
-  std::unique_ptr<Links> links_;
+  // Links to signals of the operation's own; made only where there is one.
+  std::unique_ptr<Notice> token_;
+  std::unique_ptr<Notice> transport_;
 };
 
 // What the operations of one flow have in common, as the poller sees it.
@@ -190,6 +186,8 @@ class Poller {
   // False once the poller is being stopped: it must not.
   [[nodiscard]] bool Begin();
   void End();
+  // How many have begun and not ended.
+  int64_t under_way() const { return live_.load(std::memory_order_relaxed); }
 
   // Parks `operation` of `flow` until `wait` may be over, `token` moves, or
   // `wake_at`. `changed` is asked once the links are made: whether it is over
@@ -254,6 +252,8 @@ class Poller {
   void WakeWatchers(ParkedFlow& flow, uint8_t index)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Unpark(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::unique_ptr<Notice> LinkOf(Parked& operation, Signal* signal);
+  void Unlink(std::unique_ptr<Notice>& link);
   void Ready(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushReady(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveReady(Parked& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -280,6 +280,7 @@ class Poller {
   UniqueFd wake_fd_;  // none where none can be had; the poller's thread's
   std::atomic<int> wake_number_{-1};  // for those who poke: wake_fd_'s
   MonoTime mend_at_ = MonoTime::Past();
+  std::vector<PollSet::Event> events_;  // of the turn; the poller's thread's
   std::atomic<bool> poked_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> live_{0};

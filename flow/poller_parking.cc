@@ -64,13 +64,8 @@ void Poller::Park(Parked& operation, ParkedFlow& flow, const Wait& wait,
   operation.next_ = flow.first_;
   if (flow.first_ != nullptr) flow.first_->previous_ = &operation;
   flow.first_ = &operation;
-  if (token != nullptr || wait.signal != nullptr) {
-    operation.links_ = std::make_unique<Parked::Links>();
-    operation.links_->token.operation_ = &operation;
-    operation.links_->token.LinkTo(token, this);
-    operation.links_->transport.operation_ = &operation;
-    operation.links_->transport.LinkTo(wait.signal, this);
-  }
+  operation.token_ = LinkOf(operation, token);
+  operation.transport_ = LinkOf(operation, wait.signal);
   bool over = stopping() || changed();
   if (!over && wait.fd >= 0) {
     const int error = WatchFd(operation, wait.fd, wait.events);
@@ -91,6 +86,21 @@ void Poller::Park(Parked& operation, ParkedFlow& flow, const Wait& wait,
   if (over || first || (wait.fd >= 0 && !set_->sees_changes())) Poke();
 }
 
+// Null if there is no signal.
+std::unique_ptr<Notice> Poller::LinkOf(Parked& operation, Signal* signal) {
+  if (signal == nullptr) return nullptr;
+  auto link = std::make_unique<Notice>();
+  link->operation_ = &operation;
+  link->LinkTo(signal, this);
+  return link;
+}
+
+void Poller::Unlink(std::unique_ptr<Notice>& link) {
+  if (link == nullptr) return;
+  link->UnlinkFrom(this);
+  link.reset();
+}
+
 void Poller::Unpark(Parked& operation) {
   ParkedFlow& flow = *operation.flow_;
   if (operation.previous_ != nullptr) {
@@ -103,11 +113,8 @@ void Poller::Unpark(Parked& operation) {
   if (!operation.wake_at_.is_never()) {
     timers_.erase({operation.wake_at_.nanos(), &operation});
   }
-  if (operation.links_ != nullptr) {
-    operation.links_->token.UnlinkFrom(this);
-    operation.links_->transport.UnlinkFrom(this);
-    operation.links_.reset();
-  }
+  Unlink(operation.token_);
+  Unlink(operation.transport_);
   // The descriptor stays armed: at worst it fires once for nobody.
   operation.on_fd_ = false;
   operation.place_ = Parked::Place::kNowhere;

@@ -33,7 +33,7 @@ absl::StatusOr<OrEof<size_t>> LookForRead(Core& core, size_t size,
                                           const Limits& limits) {
   Call call(core, Role::kRead, limits, core.read_name());
   if (!call.Look()) return EndingOf<size_t>(call);
-  if (size > 0) return BadSpan(size);
+  if (size > 0) return call.Refuse(BadSpan(size));
   return OrEof<size_t>(size_t{0});
 }
 
@@ -61,13 +61,13 @@ absl::StatusOr<OrEof<Buffer>> ReadFresh(Core& core, const Limits& limits) {
 absl::StatusOr<PeerEnd> WaitPeerEnd(Core& core, PeerEnd at_least,
                                     const Limits& limits) {
   Watch watch(core, at_least, limits);
-  if (absl::Status s = watch.Begin(); !s.ok()) return s;
+  if (absl::Status s = watch.Begin(); !s.ok()) return watch.Over(s);
   for (;;) {
     const std::optional<PeerEnd> known = watch.Recorded();
-    if (known.has_value()) return *known;
+    if (known.has_value()) return watch.Over(*known);
     const Attempt a = watch.Try();
-    if (a.transferred()) return static_cast<PeerEnd>(a.n());
-    if (absl::Status s = watch.Again(a); !s.ok()) return s;
+    if (a.transferred()) return watch.Over(static_cast<PeerEnd>(a.n()));
+    if (absl::Status s = watch.Again(a); !s.ok()) return watch.Over(s);
   }
 }
 

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "flow/aside.h"
 #include "flow/call.h"
 #include "flow/job.h"
+#include "flow/observer.h"
 #include "flow/sleeper.h"
 #include "flow/state.h"
 #include "flow/status.h"
@@ -48,6 +50,13 @@ void CloseBelow(Core& core, const Limits& limits) {
 
 }  // namespace
 
+void ShutRead(Core& core) {
+  Aside told(core, OperationKind::kShutdownRead, "shutdown_read");
+  told.Begun();
+  core.ShutRead();
+  told.Ended(absl::StatusCode::kOk);
+}
+
 void RetireLayer(Core& core) {
   if (core.EnterUnheld() != Answer::kTry) return core.Unpin();
   core.Retire();
@@ -71,7 +80,7 @@ absl::Status Shutdown(Core& core, ShutdownMode mode, const Limits& limits) {
   if (absl::Status s = LimitsOfShutdown(core, mode, limits); !s.ok()) return s;
   core.Pin();
   const absl::Cleanup unpin = [&core] { core.Unpin(); };
-  if (mode != ShutdownMode::kWrite) core.ShutRead();
+  if (mode != ShutdownMode::kWrite) ShutRead(core);
   absl::Status status;
   if (mode != ShutdownMode::kRead) status = ShutWrite(core, limits);
   if (core.is_layer() && core.state().BothSidesEnded()) {

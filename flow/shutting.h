@@ -21,6 +21,9 @@ namespace internal {
 inline constexpr absl::Duration kBelowWait = absl::Seconds(1);
 inline constexpr uint64_t kBelowBytes = 1 << 20;
 
+// Shutdown(kRead). By a pinned caller.
+void ShutRead(Core& core);
+
 // A layer whose both sides are shut: the transport, and with it the flow below,
 // is closed as soon as nobody is inside.
 void RetireLayer(Core& core);

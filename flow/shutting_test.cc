@@ -14,6 +14,7 @@
 #include "flow/driver_test.h"
 #include "flow/flow.h"
 #include "flow/testing/matchers.h"
+#include "flow/testing/sim_syscalls.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -36,13 +37,15 @@ using Iovecs = absl::Span<const iovec>;
 // "write: shutting (Shutdown cut by its limit): closed locally; Shutdown goes
 // on with it".
 TEST(ShuttingTest, AShutdownThatWasCutGoesOn) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   auto hooks = std::make_shared<Hooks>();
   std::atomic<bool> stuck{true};
   hooks->shutdown = [&](ShutdownMode) {
     return stuck ? hooks->Blocked() : Attempt::Transferred(0);
   };
-  Flow f = FlowOn(hooks);
-  EXPECT_THAT(f.Shutdown(ShutdownMode::kWrite, absl::Milliseconds(5)),
+  Flow f = FlowOn(hooks, &sim);
+  EXPECT_THAT(f.Shutdown(ShutdownMode::kWrite, sim.In(absl::Milliseconds(5))),
               IsKind(ErrorKind::kDeadline));
   EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kClosedLocally));
   stuck = false;
@@ -292,19 +295,23 @@ TEST(ShuttingTest, CloseGracefullyReadsToThePeersEnd) {
 }
 
 TEST(ShuttingTest, CloseGracefullyThatIsCutSaysSoAndCloses) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   auto hooks = std::make_shared<Hooks>();
-  Flow f = FlowOn(hooks);
-  EXPECT_THAT(f.CloseGracefully(absl::Milliseconds(5)),
+  Flow f = FlowOn(hooks, &sim);
+  EXPECT_THAT(f.CloseGracefully(sim.In(absl::Milliseconds(5))),
               IsKind(ErrorKind::kDeadline));
   EXPECT_EQ(hooks->closes, 1);
   EXPECT_EQ(hooks->aborts, 0);
 }
 
 TEST(ShuttingTest, CloseGracefullyThatCannotTellThePeerSaysSoAndCloses) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   auto hooks = std::make_shared<Hooks>();
   hooks->shutdown = [&](ShutdownMode) { return hooks->Blocked(); };
-  Flow f = FlowOn(hooks);
-  EXPECT_THAT(f.CloseGracefully(absl::Milliseconds(5)),
+  Flow f = FlowOn(hooks, &sim);
+  EXPECT_THAT(f.CloseGracefully(sim.In(absl::Milliseconds(5))),
               IsKind(ErrorKind::kDeadline));
   EXPECT_EQ(hooks->reads, 0);
   EXPECT_EQ(hooks->closes, 1);
@@ -345,16 +352,19 @@ TEST(ShuttingTest, CloseGracefullyTellsTheErrorThatEndedTheWriteSide) {
 // A side that was cut in the middle has lost bytes too; but the peer, who sees
 // the end mark, is not reset while it reads.
 TEST(ShuttingTest, CloseGracefullyOfASealedFlowDrainsAndSaysSo) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   auto hooks = std::make_shared<Hooks>();
   hooks->write = [&](Iovecs from) {
     return hooks->writes == 1 && from[0].iov_len > 1 ? Attempt::Transferred(1)
                                                      : hooks->Blocked();
   };
   hooks->read = [](Iovecs) { return Attempt::Eof(); };
-  Flow f = FlowOn(hooks);
-  EXPECT_THAT(f.Write("xy", absl::Milliseconds(5)),
+  Flow f = FlowOn(hooks, &sim);
+  EXPECT_THAT(f.Write("xy", sim.In(absl::Milliseconds(5))),
               IsKind(ErrorKind::kDeadline));
-  EXPECT_THAT(f.CloseGracefully(absl::Seconds(20)), IsKind(ErrorKind::kSealed));
+  EXPECT_THAT(f.CloseGracefully(sim.In(absl::Seconds(20))),
+              IsKind(ErrorKind::kSealed));
   EXPECT_EQ(hooks->write_shuts, 1);
   EXPECT_EQ(hooks->reads, 1);
   EXPECT_EQ(hooks->closes, 1);
@@ -426,14 +436,17 @@ TEST(ShuttingTest, AWriteUnderWayIsToldTheErrorNotTheShutdownAfterIt) {
 // status.h: "carries a payload with ... both endpoints", also where no failure
 // of the transport is behind it.
 TEST(ShuttingTest, EveryStatusNamesBothEndpoints) {
+  SimSyscalls sim;  // where no time passes before the call sleeps
+  sim.AutoAdvance(1);
   auto hooks = std::make_shared<Hooks>();
-  Flow f = FlowOn(hooks);
+  Flow f = FlowOn(hooks, &sim);
   hooks->write = [&](Iovecs from) {
     return from[0].iov_len > 1 ? Attempt::Transferred(1) : hooks->Blocked();
   };
   std::vector<absl::Status> told;
-  told.push_back(f.Read(absl::Milliseconds(1)).status());
-  told.push_back(f.Write("xy", absl::Milliseconds(5)));  // cut, which seals
+  told.push_back(f.Read(sim.In(absl::Milliseconds(1))).status());
+  told.push_back(
+      f.Write("xy", sim.In(absl::Milliseconds(5))));  // cut, which seals
   told.push_back(f.Write("x"));
   told.push_back(f.WaitPeerEnd(flow::PeerEnd::kGone).status());
   EXPECT_THAT(f.Close(), IsOk());

@@ -114,8 +114,14 @@ Woke Sleeper::Sleep(const Wait& asked) {
   woken_by_fd_ = false;
   if (!Signalled(wait)) {
     if (wait.fd >= 0 && (wait.signal == nullptr || wait.signal_is_rare)) {
+      const MonoTime now = sys_->Now();
+      const MonoTime slice_end = now + kAloneSlice;
       woken_by_fd_ = Poll(wait, /*with_fd=*/true, nullptr,
-                          std::min(until, sys_->Now() + kAloneSlice));
+                          std::min(until, slice_end), now);
+      // No limit lay within the slice, so none can have come before the fd.
+      if (woken_by_fd_ && slice_end <= until) {
+        return limits_.cancel.cancelled() ? Woke::kCancelled : Woke::kRetry;
+      }
       if (!woken_by_fd_ && !Signalled(wait)) {
         woken_by_fd_ = SleepLinked(wait, until);
       }
@@ -141,8 +147,8 @@ bool Sleeper::SleepLinked(const Wait& wait, MonoTime until) {
   return ready;
 }
 
-bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
-                   MonoTime until) {
+bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker, MonoTime until,
+                   MonoTime now) {
   pollfd fds[2];
   nfds_t count = 0;
   if (with_fd) fds[count++] = {wait.fd, wait.events, 0};
@@ -151,13 +157,13 @@ bool Sleeper::Poll(const Wait& wait, bool with_fd, Waker* waker,
   if (waker != nullptr && !blind) fds[count++] = {waker->fd(), POLLIN, 0};
   for (;;) {
     MonoTime wake_at = until;
-    MonoTime now;
     if (!until.is_never() || blind) {
-      now = sys_->Now();
+      if (now == MonoTime::Past()) now = sys_->Now();
       if (blind) wake_at = std::min(until, now + slice);
       if (wake_at <= now) return false;
     }
     const int timeout = TimeoutMs(now, wake_at);
+    now = MonoTime::Past();
     const int n = sys_->Poll(fds, count, timeout);
     if (n > 0) return with_fd && fds[0].revents != 0;
     if (n == 0) {

@@ -136,8 +136,9 @@ class Sleeper {
   };
   Nearest NearestLimit() const;
   // One poll: of the fd if `with_fd`, of the waker if not null. True if the fd
-  // was ready or in error.
-  bool Poll(const Wait& wait, bool with_fd, Waker* waker, MonoTime until);
+  // was ready or in error. `now` is the instant, if it is known.
+  bool Poll(const Wait& wait, bool with_fd, Waker* waker, MonoTime until,
+            MonoTime now = MonoTime::Past());
   bool SleepLinked(const Wait& wait, MonoTime until);
 
   Syscalls* const sys_;

@@ -387,7 +387,11 @@ void LegalOfHolder(const ReferenceFlow& flow, int i, std::vector<Event>& out) {
       out.push_back({Event::kResume, i});
       out.push_back({Event::kGiveUp, i});
       break;
-    default:
+    case Person::kPinned:
+    case Person::kArrived:
+    case Person::kLinked:
+    case Person::kWatching:
+    case Person::kDone:
       out.push_back({Event::kLeave, i});
       // Between a Leave that said hand_over and the next one.
       if (flow.called[static_cast<int>(d)] && !flow.Trying(d) &&

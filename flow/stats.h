@@ -23,6 +23,7 @@ enum class Activity : uint8_t {
   kTime,    // asleep until an instant: a throttle, a back-off
   kTurn,    // behind other calls of its direction; only an observer is told
 };
+// "idle", "trying", "fd", "signal", "time", "turn"
 absl::string_view ActivityName(Activity activity);
 std::ostream& operator<<(std::ostream& os, Activity activity);
 template <typename Sink>
@@ -38,6 +39,7 @@ struct Stats {
   uint64_t reads = 0;          // calls that returned data
   uint64_t writes = 0;         // calls that moved bytes and were OK
   absl::Duration age;          // since the flow was made
+  // What the call that has the direction is doing; kIdle: there is none.
   Activity reading = Activity::kIdle;
   Activity writing = Activity::kIdle;
   // Calls that wait for their turn behind the one that is reading or writing.

@@ -61,6 +61,7 @@ ErrorKind KindOf(const absl::Status& status);
 // is written to this flow from now on goes nowhere.
 bool IsClosed(const absl::Status& status);
 
+// One kind each: kClosedLocally, kClosedByPeer, kReset, kSealed, kTruncated.
 bool IsClosedLocally(const absl::Status& status);
 bool IsClosedByPeer(const absl::Status& status);
 bool IsReset(const absl::Status& status);
@@ -84,12 +85,13 @@ absl::StatusCode CodeOf(ErrorKind kind);
 
 // Everything that a Status of flow's can carry (for transports and for tests).
 struct ErrorDetail {
-  ErrorKind kind = ErrorKind::kOther;
-  int error = 0;          // errno, 0 if none
-  std::string operation;  // "read", "write", "connect", ...
-  std::string local;      // endpoints in words; empty if not known
+  ErrorKind kind = ErrorKind::kOther;  // what happened
+  int error = 0;                       // errno, 0 if none
+  std::string operation;               // "read", "write", "connect", ...
+  // Both endpoints in words; empty if not known.
+  std::string local;
   std::string peer;
-  uint64_t bytes_done = 0;
+  uint64_t bytes_done = 0;  // what BytesDone() says
 
   // "reset, errno 104, write, 127.0.0.1:1 -> 127.0.0.1:2, 12 B done".
   std::string ToString() const;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "flow/changed_fields.h"
 #include "flow/status.h"
 #include "flow/sys/fork_generation.h"
 #include "flow/sys/own_thread.h"
@@ -166,5 +167,14 @@ ThreadPoolStats ThreadPool::GetStats() const {
 }
 
 std::string ThreadPool::ToString() const { return GetStats().ToString(); }
+
+std::string ThreadPoolOptions::ToString() const {
+  const ThreadPoolOptions usual;
+  return internal::ChangedFields()
+      .Add("threads", threads, usual.threads)
+      .Add("name", name, usual.name)
+      .Given("on_exception", static_cast<bool>(on_exception))
+      .Text();
+}
 
 }  // namespace flow

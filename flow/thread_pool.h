@@ -54,16 +54,27 @@ struct ThreadPoolOptions {
   std::string name = "flow-pool";
   // Told what() of each exception that a task lets out; on the task's thread.
   ExceptionLog::Hook on_exception;
+
+  // "threads=2": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ThreadPoolOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ThreadPoolOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // What a pool has done so far. A value.
 struct ThreadPoolStats {
-  int threads = 0;
-  int running = 0;         // tasks under way
-  uint64_t queued = 0;     // tasks that wait for a thread
-  uint64_t finished = 0;   // tasks that ran
-  uint64_t cancelled = 0;  // tasks that will not run
-  uint64_t exceptions = 0;
+  int threads = 0;          // that the pool has
+  int running = 0;          // tasks under way
+  uint64_t queued = 0;      // tasks that wait for a thread
+  uint64_t finished = 0;    // tasks that ran
+  uint64_t cancelled = 0;   // tasks that will not run
+  uint64_t exceptions = 0;  // that tasks let out
 
   std::string ToString() const;
   template <typename Sink>
@@ -94,10 +105,11 @@ class ThreadPool final : public Executor {
   [[nodiscard]] std::future<absl::Status> Submit(
       absl::AnyInvocable<absl::Status() &&> task);
 
+  // What it has done so far, and what it is doing.
   ThreadPoolStats GetStats() const;
 
   // As its statistics.
-  std::string ToString() const;
+  std::string ToString() const override;
   template <typename Sink>
   friend void AbslStringify(Sink& sink, const ThreadPool& pool) {
     sink.Append(pool.ToString());

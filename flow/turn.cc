@@ -251,10 +251,11 @@ void Turn::ReportWait(Activity what, Sleeper& sleeper) {
 }
 
 absl::StatusCode Turn::CodeOfEnd(Woke woke) const {
-  // As the caller of a Shutdown is told.
+  // As the caller is told: of a Shutdown that found nothing to do, or of a part
+  // that was taken.
   const bool shut = role_ == Role::kShutdown && woke == Woke::kRetry &&
                     (answer_ == Answer::kShut || answer_ == Answer::kClosed);
-  return shut ? absl::StatusCode::kOk : StatusOf(woke).code();
+  return shut || has_answer_ ? absl::StatusCode::kOk : StatusOf(woke).code();
 }
 
 void Turn::ReportEnd(absl::StatusCode code, Woke woke) {

@@ -125,6 +125,11 @@ class Turn {
   }
   // Bytes that CountDone does not count: what is read, or taken in part.
   void CountMoved(uint64_t bytes) { moved_ += bytes; }
+  // The same, of a call whose answer they are: OK, whatever it meets then.
+  void CountAnswer(uint64_t bytes) {
+    CountMoved(bytes);
+    has_answer_ = true;
+  }
 
   // Why the call is over; OK for an end of stream. `woke` is the limit that
   // ended it, kRetry if none did.
@@ -150,6 +155,7 @@ class Turn {
   const Role role_;
   Place place_ = Place::kOutside;
   Answer answer_ = Answer::kClosed;
+  bool has_answer_ = false;
   const absl::string_view operation_;
   const uint64_t total_;
   uint64_t done_ = 0;

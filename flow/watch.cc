@@ -22,6 +22,7 @@ absl::Status Watch::Begin() {
   sleeper_.Arm();
   inside_ = core_.EnterUnheld() == Answer::kTry;
   pinned_ = !inside_;
+  told_.Begun();
   // A layer that has retired still knows how its peer ended.
   if (!inside_ && !core_.state().closed() && Recorded().has_value()) {
     return absl::OkStatus();
@@ -62,7 +63,14 @@ Attempt Watch::Try() {
 
 absl::Status Watch::Again(const Attempt& attempt) {
   if (!attempt.would_block()) return FailureOf(attempt);
+  sleeper_.BeginWait();
+  Parks(attempt.wait());
   return Resume(sleeper_.Sleep(attempt.wait()));
+}
+
+absl::StatusOr<PeerEnd> Watch::Over(absl::StatusOr<PeerEnd> result) {
+  told_.Ended(result.status().code());
+  return result;
 }
 
 absl::Status Watch::FailureOf(const Attempt& attempt) const {

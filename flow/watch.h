@@ -9,8 +9,11 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "flow/aside.h"
 #include "flow/core.h"
 #include "flow/limits.h"
+#include "flow/observer.h"
 #include "flow/sleeper.h"
 #include "flow/transport.h"
 
@@ -23,7 +26,8 @@ class Watch {
   Watch(Core& core, PeerEnd at_least, const Limits& limits)
       : core_(core),
         at_least_(at_least),
-        sleeper_(core.sys(), limits, &core.signal()) {}
+        sleeper_(core.sys(), limits, &core.signal()),
+        told_(core, OperationKind::kPeerEnd, "wait_peer_end") {}
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -41,10 +45,17 @@ class Watch {
   // again.
   absl::Status Again(const Attempt& attempt);
 
+  // The result, of which those who observe the flow are told. Once.
+  absl::StatusOr<PeerEnd> Over(absl::StatusOr<PeerEnd> result);
+
   // ---- For a driver that parks instead of sleeping.
   Sleeper& sleeper() { return sleeper_; }
   // Why a try that neither told the end nor would block can't be repeated.
   absl::Status FailureOf(const Attempt& attempt) const;
+  // It is about to be parked on `wait`.
+  void Parks(const Wait& wait) const {
+    told_.Waits(ActivityOf(wait), sleeper_.LimitInstant());
+  }
   // After a sleep that ended with `woke`. OK: look again.
   absl::Status Resume(Woke woke);
 
@@ -59,6 +70,7 @@ class Watch {
   Sleeper sleeper_;
   bool inside_ = false;
   bool pinned_ = false;
+  Aside told_;
 };
 
 }  // namespace internal

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "absl/base/attributes.h"
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,14 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status RunLongWrite(Call& call, Pieces& pieces) {
   return RunWrite(call, pieces, absl::MakeSpan(space));
 }
 
+// The state and the limits come first, whatever was passed.
+absl::Status WriteNothingOr(absl::Status refusal, Core& core,
+                            const Limits& limits) {
+  Call call(core, Role::kWrite, limits, kWrite);
+  if (!call.Look()) return call.status();
+  return refusal.ok() ? refusal : call.Refuse(std::move(refusal));
+}
+
 }  // namespace
 
 absl::Status MeasureWrite(absl::Span<const absl::string_view> views,
@@ -78,8 +87,7 @@ absl::Status SealedStatus(const Turn& turn) {
 }
 
 absl::Status WriteNothing(Core& core, const Limits& limits) {
-  Call call(core, Role::kWrite, limits, kWrite);
-  return call.Look() ? absl::OkStatus() : call.status();
+  return WriteNothingOr(absl::OkStatus(), core, limits);
 }
 
 absl::Status WriteView(Core& core, absl::string_view bytes,
@@ -97,11 +105,9 @@ absl::Status WriteView(Core& core, absl::string_view bytes,
 absl::Status WriteViews(Core& core, absl::Span<const absl::string_view> views,
                         const Limits& limits) {
   uint64_t total = 0;
-  const absl::Status measured = MeasureWrite(views, total);
+  absl::Status measured = MeasureWrite(views, total);
   if (total == 0 || !measured.ok()) {
-    // The state and the limits come first, whatever was passed.
-    const absl::Status state = WriteNothing(core, limits);
-    return state.ok() ? measured : state;
+    return WriteNothingOr(std::move(measured), core, limits);
   }
   Call call(core, Role::kWrite, limits, kWrite, total);
   if (!call.Begin()) return call.status();
@@ -144,12 +150,10 @@ absl::Status FlushHeld(Core& core, const Limits& limits) {
 absl::StatusOr<size_t> WriteOneStep(Core& core, absl::string_view bytes,
                                     const Limits& limits) {
   uint64_t total = 0;
-  const absl::Status measured =
-      MeasureWrite(absl::MakeConstSpan(&bytes, 1), total);
+  absl::Status measured = MeasureWrite(absl::MakeConstSpan(&bytes, 1), total);
   if (total == 0 || !measured.ok()) {
-    const absl::Status state = WriteNothing(core, limits);
-    if (!state.ok()) return state;
-    if (!measured.ok()) return measured;
+    const absl::Status over = WriteNothingOr(std::move(measured), core, limits);
+    if (!over.ok()) return over;
     return size_t{0};
   }
   Call call(core, Role::kWrite, limits, kWrite, total);

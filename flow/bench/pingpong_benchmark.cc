@@ -6,7 +6,7 @@
 // PingPong/WHERE/KIND/HOW:
 // - WHERE: one_cpu (both threads on the same), two_cpus (one each), hogs (both
 //   on the same, with two threads that only compute on it).
-// - HOW: Raw and RawAgain, whose ratio is the noise; Plain (no limits),
+// - HOW: Raw and RawAgain, whose ratio is the noise; Plain (no limits);
 // Deadline
 //   and Token (deadline and token armed); Read: as Token, but into fresh
 //   buffers; Futures: both ends by futures on inline executors.

@@ -6,9 +6,9 @@
 // Stream/WHAT/KIND/HOW:
 // - WHAT: 64K and 1K (chunks, read in the same size), writev (16 x 256 B, read
 //   by 64 KiB).
-// - KIND: unix, tcp, pipe; made_pipe is a pair by flow::Pipe(), whose sibling
-// is
-//   a pipe of the kernel's size. Threads are on two CPUs, if there are.
+// - KIND: unix, tcp, pipe; made_pipe is a pair by flow::Pipe(), beside a pipe
+// of
+//   the kernel's size. Threads are on two CPUs, if there are.
 // - HOW: Raw and RawAgain, whose ratio is the noise; Token: with deadline and
 //   token; Foreign: the same, but the writer is not a thread of flow's, so that
 //   pipes need a guard against SIGPIPE.

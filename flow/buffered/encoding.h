@@ -28,7 +28,11 @@
 namespace flow {
 
 // Which byte of an integer comes first.
-enum class Endian : uint8_t { kBig, kLittle };
+enum class Endian : uint8_t {
+  kBig,     // the most significant, as in most protocols
+  kLittle,  // the least significant, as in the memory of x86 and ARM
+};
+// "big-endian", "little-endian"
 absl::string_view EndianName(Endian endian);
 std::ostream& operator<<(std::ostream& os, Endian endian);
 template <typename Sink>
@@ -38,15 +42,16 @@ void AbslStringify(Sink& sink, Endian endian) {
 
 // How the length before a frame is written.
 enum class LengthPrefix : uint8_t {
-  kVarint,
-  kU8,
-  kU16Big,
-  kU16Little,
-  kU32Big,
-  kU32Little,
-  kU64Big,
-  kU64Little,
+  kVarint,     // 7 bits a byte, the least first, as of protocol buffers
+  kU8,         // one byte: at most 255
+  kU16Big,     // two bytes, the most significant first
+  kU16Little,  // two bytes, the least significant first
+  kU32Big,     // four, likewise
+  kU32Little,  // four, likewise
+  kU64Big,     // eight, likewise
+  kU64Little,  // eight, likewise
 };
+// "varint", "u8", "u16 big-endian", ...
 absl::string_view LengthPrefixName(LengthPrefix prefix);
 std::ostream& operator<<(std::ostream& os, LengthPrefix prefix);
 template <typename Sink>
@@ -56,6 +61,7 @@ void AbslStringify(Sink& sink, LengthPrefix prefix) {
 
 // How frames are told apart.
 struct FrameFormat {
+  // How the length before each frame is written.
   LengthPrefix prefix = LengthPrefix::kVarint;
   // The most bytes of a frame, without its length. A peer can make a Reader
   // hold about twice as many.

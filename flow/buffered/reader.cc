@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/core.h"
 #include "flow/flow_access.h"
 #include "flow/layers/prefix.h"
@@ -232,6 +233,13 @@ absl::Status Reader::Truncated(absl::string_view operation, uint64_t done,
 std::string Reader::ToString() const {
   return absl::StrCat("reader, ", Buffered().size(), " B buffered, of ",
                       flow().ToString());
+}
+
+std::string ReaderOptions::ToString() const {
+  const ReaderOptions usual;
+  return internal::ChangedFields()
+      .Add("read_ahead", read_ahead, usual.read_ahead)
+      .Text();
 }
 
 }  // namespace flow

@@ -82,6 +82,17 @@ namespace flow {
 struct ReaderOptions {
   // The most that is read beyond what a call asks for.
   size_t read_ahead = size_t{64} << 10;
+
+  // "read_ahead=4096": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ReaderOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ReaderOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // The longest line that ReadLine takes unless told otherwise, without its end.

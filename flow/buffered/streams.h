@@ -8,8 +8,9 @@
 //   ic.tie(&oc);                      // flush before waiting for an answer
 //   oc << "GET " << path << "\r\n";
 //   for (std::string word; ic >> word;) ...
-//   if (!ic.status().ok()) return ic.status();    // cut, late, cancelled,
-//   reset oc.flush(); if (!oc) return oc.status();
+//   if (!ic.status().ok()) return ic.status();    // cut, late, reset, ...
+//   oc.flush();
+//   if (!oc) return oc.status();
 //
 // Also known as: Mirage's `ic` and `oc`, socket streams. For code that has to
 // have a std stream; what knows flows is better off with Reader and Writer,

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "flow/buffered/chained_pieces.h"
+#include "flow/changed_fields.h"
 #include "flow/core.h"
 #include "flow/flow_access.h"
 #include "flow/pieces.h"
@@ -290,6 +291,13 @@ std::string WriterStats::ToString() const {
 std::string Writer::ToString() const {
   return absl::StrCat("writer, ", stats().ToString(), ", of ",
                       flow().ToString());
+}
+
+std::string WriterOptions::ToString() const {
+  const WriterOptions usual;
+  return internal::ChangedFields()
+      .Add("buffer_size", buffer_size, usual.buffer_size)
+      .Text();
 }
 
 }  // namespace flow

@@ -86,7 +86,20 @@ class Pieces;
 
 // How a Writer writes.
 struct WriterOptions {
+  // How many bytes are gathered before they are sent, and the largest piece
+  // that is copied. 0 is taken for 1: every Write goes at once.
   size_t buffer_size = size_t{64} << 10;
+
+  // "buffer_size=4096": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const WriterOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const WriterOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // What a Writer has done so far. A value.

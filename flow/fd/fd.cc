@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/fd/fd_transport.h"
 #include "flow/status.h"
@@ -84,7 +85,7 @@ absl::StatusOr<Flow> FlowOn(const FdOptions& options,
   FdNames names = Override(NamesOf(sys, both->facts), options);
   auto transport =
       std::make_unique<FdTransport>(sys, *std::move(both), std::move(names));
-  transport->set_waits_first(options.waits_first);
+  transport->set_adaptive_reads(options.adaptive);
   return Flow(std::move(transport), sys);
 }
 
@@ -100,7 +101,7 @@ absl::StatusOr<Flow> FlowOn(const FdOptions& options, absl::StatusOr<FdPart> in,
   names = Override(std::move(names), options);
   auto transport = std::make_unique<FdTransport>(
       sys, *std::move(in), *std::move(out), std::move(names));
-  transport->set_waits_first(options.waits_first);
+  transport->set_adaptive_reads(options.adaptive);
   return Flow(std::move(transport), sys);
 }
 
@@ -161,6 +162,16 @@ absl::StatusOr<std::pair<Flow, Flow>> Pipe(const FdOptions& options) {
   int fds[2];
   if (sys->Pipe(fds, O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe", "");
   return AdoptBoth(options, UniqueFd(fds[0], sys), UniqueFd(fds[1], sys));
+}
+
+std::string FdOptions::ToString() const {
+  const FdOptions usual;
+  return internal::ChangedFields()
+      .Given("sys", sys != nullptr)
+      .Nest("adaptive", adaptive.ToString(), usual.adaptive.ToString())
+      .Add("local", local, usual.local)
+      .Add("peer", peer, usual.peer)
+      .Text();
 }
 
 }  // namespace flow

@@ -5,7 +5,7 @@
 //   absl::StatusOr<flow::Flow> f = flow::Adopt(flow::UniqueFd(fd));
 //   absl::StatusOr<flow::Flow> std_streams = flow::Stdio();
 //   absl::StatusOr<std::pair<flow::Flow, flow::Flow>> ends =
-//   flow::SocketPair();
+//       flow::SocketPair();
 //
 // An *adopted* fd belongs to the flow, which closes it once. A *borrowed* one
 // stays the caller's, who keeps it open for as long as the flow lives and finds
@@ -46,16 +46,15 @@
 // - Whoever else holds an adopted pipe's description could clear O_NONBLOCK on
 //   it; for sockets that does no harm.
 // - A pipe whose writer is in packet mode (pipe2(2), O_DIRECT) drops what a
-// short
-//   read leaves of a packet, which its read end can't tell: no byte stream.
+//   short read leaves of a packet, which its read end can't tell: that is no
+//   byte stream.
 // - While a flow borrows a FIFO by an own description, the FIFO has one more
 //   reader or writer.
 //
 // What Shutdown, Abort and errors mean:
-// - kWrite: an adopted socket sends its end (SHUT_WR), an adopted pipe is
-// closed
-//   (the write fd of a pair); for anything borrowed, terminals and files it is
-//   only this side that stops writing, and ends_are_visible() is false.
+// - kWrite: an adopted socket sends its end (SHUT_WR), an adopted pipe (the
+//   write fd of a pair) is closed; for anything borrowed, terminals and files
+//   it is only this side that stops writing, and ends_are_visible() is false.
 // - kRead: an adopted socket does SHUT_RD, an adopted pipe is closed.
 // - Abort can be seen by the peer of an adopted TCP socket only (a reset).
 // - An error met on one socket ends the directions it concerns (a reset: both);
@@ -74,9 +73,12 @@
 #define FLOW_FD_FD_H_
 
 #include <optional>
+#include <ostream>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "flow/adaptive_reads.h"
 #include "flow/endpoint.h"
 #include "flow/flow.h"
 #include "flow/sys/syscalls.h"
@@ -88,15 +90,23 @@ namespace flow {
 struct FdOptions {
   // Makes the flow's system calls; null is the real kernel. Must outlive it.
   Syscalls* sys = nullptr;
-  // Reads that keep having to wait, one after the other, ask poll(2) before
-  // they try: one system call less for each, of a request's three. It is given
-  // up as soon as a read finds data at once, which every eighth looks for. Off:
-  // every read tries first.
-  bool waits_first = true;
+  // What blocking reads that keep having to wait may do about it. Nothing on
+  // what has no peer: a file.
+  AdaptiveReads adaptive;
   // What both ends are called, if the kernel's names (getsockname(2),
   // getpeername(2), "pipe fd 5") won't do.
   std::optional<Endpoint> local;
   std::optional<Endpoint> peer;
+
+  // "adaptive=(spins=no)": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const FdOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const FdOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // A flow that owns `fd`.

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "flow/adaptive_reads.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd_end.h"
 #include "flow/fd/fd_kind.h"
@@ -63,11 +64,11 @@ class FdTransport final : public Transport {
   bool abort_is_visible() const override;
   bool ends_are_visible() const override;
   bool PollIsTruth() const override { return true; }
-  bool WaitsFirst() const override {
-    return waits_first_ && HasPeer(in_facts().kind);
+  AdaptiveReads adaptive_reads() const override {
+    return HasPeer(in_facts().kind) ? adaptive_ : AdaptiveReads{false, false};
   }
   // Before it is shared.
-  void set_waits_first(bool on) { waits_first_ = on; }
+  void set_adaptive_reads(AdaptiveReads adaptive) { adaptive_ = adaptive; }
   int native_handle() const override { return two_ ? -1 : HandleOf(in_); }
   int read_handle() const override { return HandleOf(in_); }
   int write_handle() const override { return HandleOf(two_ ? out_ : in_); }
@@ -106,7 +107,7 @@ class FdTransport final : public Transport {
 
   Syscalls* const sys_;
   const bool two_;
-  bool waits_first_ = true;
+  AdaptiveReads adaptive_;
   const FdNames names_;
   Held in_;   // the only one unless two_
   Held out_;  // if two_

@@ -30,28 +30,42 @@ RawPair RawSocketPair(int type) {
 
 RawPair RawSocketPair() { return RawSocketPair(SOCK_STREAM); }
 
-RawPair RawTcpPair(int buffer) {
-  UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
-  UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
+RawPair RawTcpPair(int buffer) { return RawTcpPairs(buffer).Make(); }
+
+namespace {
+
+void SetBuffers(const UniqueFd& fd, int buffer) {
+  if (buffer == 0) return;
   for (const int option : {SO_RCVBUF, SO_SNDBUF}) {
-    // Accepted sockets inherit them from the listener.
-    for (const UniqueFd* fd : {&listener, &client}) {
-      if (buffer == 0) continue;
-      EXPECT_EQ(
-          setsockopt(fd->get(), SOL_SOCKET, option, &buffer, sizeof(buffer)),
-          0);
-    }
+    EXPECT_EQ(setsockopt(fd.get(), SOL_SOCKET, option, &buffer, sizeof(buffer)),
+              0);
   }
+}
+
+}  // namespace
+
+RawTcpPairs::RawTcpPairs(int buffer)
+    : buffer_(buffer), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+  // Accepted sockets inherit them.
+  SetBuffers(listener_, buffer);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof(address)),
+            0);
+  EXPECT_EQ(listen(listener_.get(), 1), 0);
+}
+
+RawPair RawTcpPairs::Make() const {
+  UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
+  SetBuffers(client, buffer_);
+  sockaddr_in address = {};
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t length = sizeof(address);
-  EXPECT_EQ(bind(listener.get(), generic, length), 0);
-  EXPECT_EQ(listen(listener.get(), 1), 0);
-  EXPECT_EQ(getsockname(listener.get(), generic, &length), 0);
+  EXPECT_EQ(getsockname(listener_.get(), generic, &length), 0);
   EXPECT_EQ(connect(client.get(), generic, length), 0);
-  UniqueFd server(accept(listener.get(), nullptr, nullptr));
+  UniqueFd server(accept(listener_.get(), nullptr, nullptr));
   EXPECT_TRUE(server.valid());
   return {std::move(client), std::move(server)};
 }

@@ -24,6 +24,19 @@ RawPair RawSocketPair();
 // Two ends of a TCP connection over loopback: client, server. `buffer`, if not
 // 0, is SO_RCVBUF and SO_SNDBUF of both, which the kernel then leaves alone.
 RawPair RawTcpPair(int buffer = 0);
+
+// As many of them as are wanted, all from one listener: one port is taken for
+// each of them instead of two, and the kernel gives it out again after a second
+// instead of a minute. Not thread-safe.
+class RawTcpPairs {
+ public:
+  explicit RawTcpPairs(int buffer = 0);
+  RawPair Make() const;
+
+ private:
+  const int buffer_;
+  const flow::UniqueFd listener_;
+};
 // A pseudo-terminal in raw mode, which nobody's session is attached to: master,
 // slave, opened with these modes.
 RawPair RawPty(int master_mode, int slave_mode);

@@ -7,6 +7,7 @@
 #ifndef FLOW_FD_SOCKET_FLOW_H_
 #define FLOW_FD_SOCKET_FLOW_H_
 
+#include "flow/adaptive_reads.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/flow.h"
 #include "flow/sys/syscalls.h"
@@ -18,7 +19,8 @@ namespace internal {
 // A flow that owns `fd`: a connected stream socket of `kind`, which was born
 // non-blocking and close-on-exec and has no SO_LINGER. Neither blocks nor
 // fails.
-Flow FlowOnSocket(Syscalls* sys, UniqueFd fd, FdKind kind, FdNames names);
+Flow FlowOnSocket(Syscalls* sys, UniqueFd fd, FdKind kind, FdNames names,
+                  AdaptiveReads adaptive);
 
 }  // namespace internal
 }  // namespace flow

@@ -39,6 +39,7 @@ namespace flow {
 
 // What one direction has done.
 struct DirectionCounts {
+  // Given to readers, or accepted from writers.
   uint64_t bytes = 0;
   // Steps that moved bytes: of a plain fd, its system calls. One Write may take
   // several, and one with many pieces is still one if there is room.
@@ -63,10 +64,11 @@ struct DirectionCounts {
 
 // A snapshot. A value.
 struct FlowCounts {
+  // Each way, over all flows.
   DirectionCounts read;
   DirectionCounts written;
-  uint64_t opened = 0;  // flows
-  uint64_t closed = 0;
+  uint64_t opened = 0;   // flows that were given to Count
+  uint64_t closed = 0;   // of those, and by now
   uint64_t aborted = 0;  // of those that are closed
 
   // "12 B in 3 steps, 34 B out 1 steps, 1 of 2 flows open".
@@ -83,7 +85,19 @@ struct FlowCounts {
 // Where flows are counted. Thread-safe; outlives them, shared.
 class FlowCounters {
  public:
+  // All of them now.
   FlowCounts Get() const;
+
+  // As Get().
+  std::string ToString() const { return Get().ToString(); }
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const FlowCounters& counters) {
+    sink.Append(counters.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const FlowCounters& counters) {
+    return os << counters.ToString();
+  }
 
  private:
   friend class CountingTransport;
@@ -108,7 +122,8 @@ class FlowCounters {
 // `below`, counted by `counters`. INVALID_ARGUMENT if there are none;
 // FAILED_PRECONDITION if `below` is in use or has ended on either side. On an
 // error `below` is closed.
-absl::StatusOr<Flow> Count(Flow below, std::shared_ptr<FlowCounters> counters);
+[[nodiscard]] absl::StatusOr<Flow> Count(
+    Flow below, std::shared_ptr<FlowCounters> counters);
 
 }  // namespace flow
 

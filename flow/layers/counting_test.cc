@@ -63,7 +63,7 @@ TEST_F(CountingTest, BytesAndStepsAreCountedEachWay) {
 TEST_F(CountingTest, WaitsAreCounted) {
   auto [f, peer] = Make();
   ASSERT_THAT(f.Write("0123456789"), IsOk());
-  EXPECT_THAT(f.Write("!", absl::Milliseconds(1)),
+  EXPECT_THAT(f.Write("!", absl::Milliseconds(200)),
               IsKind(ErrorKind::kDeadline));
   EXPECT_GE(Counts().written.waits, 1);
   EXPECT_EQ(Counts().written.bytes, 10);

@@ -73,6 +73,8 @@ struct DirectionFaults {
   // The probability for each other byte: 0 to 1.
   double corrupt = 0;
 
+  // After how many bytes of this direction the stream is cut, or reset. Of two
+  // the first counts.
   std::optional<uint64_t> cut_at;
   std::optional<uint64_t> reset_at;
 
@@ -90,7 +92,9 @@ struct DirectionFaults {
 
 // What is wrong with a flow.
 struct FaultPlan {
+  // Of all that is left to chance: the same seed, the same faults.
   uint64_t seed = 1;
+  // What is wrong with each direction.
   DirectionFaults read;
   DirectionFaults write;
 
@@ -113,7 +117,8 @@ struct FaultPlan {
 // negative or infinite, a probability that is none, or a `max_held` of 0;
 // FAILED_PRECONDITION if `below` is in use or has ended on either side. On an
 // error `below` is closed.
-absl::StatusOr<Flow> InjectFaults(Flow below, const FaultPlan& plan);
+[[nodiscard]] absl::StatusOr<Flow> InjectFaults(Flow below,
+                                                const FaultPlan& plan);
 
 }  // namespace flow
 

@@ -57,6 +57,7 @@ enum class BeyondLimit : uint8_t {
   kEnd,   // not there: the stream ends
   kFail,  // a failure
 };
+// "end", "fail"
 absl::string_view BeyondLimitName(BeyondLimit beyond);
 std::ostream& operator<<(std::ostream& os, BeyondLimit beyond);
 template <typename Sink>
@@ -66,7 +67,9 @@ void AbslStringify(Sink& sink, BeyondLimit beyond) {
 
 // Of one direction.
 struct ByteLimit {
-  uint64_t bytes = std::numeric_limits<uint64_t>::max();  // no limit
+  // How many may pass. The largest number, the default: no limit.
+  uint64_t bytes = std::numeric_limits<uint64_t>::max();
+  // What comes after the last of them.
   BeyondLimit beyond = BeyondLimit::kEnd;
 
   // "100 B, then end"; "no limit".
@@ -82,6 +85,7 @@ struct ByteLimit {
 
 // Of a flow. By default there are none.
 struct ByteLimits {
+  // Each direction has its own.
   ByteLimit read;
   ByteLimit write = {std::numeric_limits<uint64_t>::max(), BeyondLimit::kFail};
 
@@ -98,7 +102,8 @@ struct ByteLimits {
 
 // `below`, limited. FAILED_PRECONDITION if `below` is in use or has ended on
 // either side; it is then closed.
-absl::StatusOr<Flow> LimitBytes(Flow below, const ByteLimits& limits);
+[[nodiscard]] absl::StatusOr<Flow> LimitBytes(Flow below,
+                                              const ByteLimits& limits);
 
 }  // namespace flow
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/endpoint.h"
 #include "flow/layers/forwarding.h"
 #include "flow/layers/iovecs.h"
@@ -184,6 +186,20 @@ absl::string_view LogFormatName(LogFormat format) {
 
 std::ostream& operator<<(std::ostream& os, LogFormat format) {
   return os << LogFormatName(format);
+}
+
+std::string LogOptions::ToString() const {
+  const LogOptions usual;
+  return internal::ChangedFields()
+      .Add("format", format, usual.format)
+      .Add("payload", payload, usual.payload)
+      .Add("name", name, usual.name)
+      .Add("timestamps", timestamps, usual.timestamps)
+      .Text();
+}
+
+std::string LogSink::ToString() const {
+  return absl::StrCat("log sink, ", dropped(), " lines dropped");
 }
 
 }  // namespace flow

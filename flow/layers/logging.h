@@ -88,13 +88,29 @@ class LogSink {
   // Gives the callback all of `lines`, in a row.
   void Add(absl::Span<const std::string> lines) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // "log sink, 0 lines dropped".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const LogSink& log) {
+    sink.Append(log.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const LogSink& log) {
+    return os << log.ToString();
+  }
+
  private:
   absl::Mutex mu_;
   Callback callback_ ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> dropped_{0};
 };
 
-enum class LogFormat : uint8_t { kText, kHexdump, kJsonLines };
+// How an event is written.
+enum class LogFormat : uint8_t {
+  kText,       // one line, its bytes quoted and escaped
+  kHexdump,    // the bytes in lines of 16, in hex and as text
+  kJsonLines,  // one JSON object a line
+};
+// "text", "hexdump", "JSON lines"
 absl::string_view LogFormatName(LogFormat format);
 std::ostream& operator<<(std::ostream& os, LogFormat format);
 template <typename Sink>
@@ -104,8 +120,10 @@ void AbslStringify(Sink& sink, LogFormat format) {
 
 // What is logged, and how.
 struct LogOptions {
+  // Of `payload`: every byte.
   static constexpr size_t kAll = std::numeric_limits<size_t>::max();
 
+  // How each event is written.
   LogFormat format = LogFormat::kText;
 
   // How many bytes of each step are shown at most; "..." (in JSON "cut":true)
@@ -115,14 +133,26 @@ struct LogOptions {
   // What to call the flow. Empty: by its endpoints.
   std::string name;
 
+  // Each entry has the seconds since the layer was made.
   bool timestamps = true;
+
+  // "format=hexdump, payload=64": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const LogOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const LogOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // `below`, logged to `sink`. INVALID_ARGUMENT if there is no sink;
 // FAILED_PRECONDITION if `below` is in use or has ended on either side. On an
 // error `below` is closed.
-absl::StatusOr<Flow> Log(Flow below, std::shared_ptr<LogSink> sink,
-                         const LogOptions& options = {});
+[[nodiscard]] absl::StatusOr<Flow> Log(Flow below,
+                                       std::shared_ptr<LogSink> sink,
+                                       const LogOptions& options = {});
 
 }  // namespace flow
 

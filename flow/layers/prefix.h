@@ -40,10 +40,10 @@ namespace flow {
 // `below`, whose reads give `bytes` first. With nothing to give it is `below`
 // itself, whatever its state. FAILED_PRECONDITION if `below` is in use or has
 // ended on either side; it is then closed.
-absl::StatusOr<Flow> Prefix(Flow below, absl::Cord bytes);
-absl::StatusOr<Flow> Prefix(Flow below, Buffer bytes);
+[[nodiscard]] absl::StatusOr<Flow> Prefix(Flow below, absl::Cord bytes);
+[[nodiscard]] absl::StatusOr<Flow> Prefix(Flow below, Buffer bytes);
 // The same with a copy of `bytes`.
-absl::StatusOr<Flow> Prefix(Flow below, absl::string_view bytes);
+[[nodiscard]] absl::StatusOr<Flow> Prefix(Flow below, absl::string_view bytes);
 
 }  // namespace flow
 

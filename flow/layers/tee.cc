@@ -187,4 +187,10 @@ std::ostream& operator<<(std::ostream& os, SinkFailure failure) {
   return os << SinkFailureName(failure);
 }
 
+std::string TeeOptions::ToString() const {
+  return absl::StrCat("read to ", read_to.ToString(), ", written to ",
+                      written_to.ToString(), ", on failure ",
+                      SinkFailureName(on_failure), failed ? ", told" : "");
+}
+
 }  // namespace flow

@@ -43,6 +43,7 @@
 
 #include <cstdint>
 #include <ostream>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -57,6 +58,7 @@ enum class SinkFailure : uint8_t {
   kFail,  // it fails too, with the sink's code and words; kind kOther
   kDrop,  // it goes on without a copy
 };
+// "fail", "drop"
 absl::string_view SinkFailureName(SinkFailure failure);
 std::ostream& operator<<(std::ostream& os, SinkFailure failure);
 template <typename Sink>
@@ -71,16 +73,27 @@ struct TeeOptions {
   // Gets what is written to the flow.
   Flow written_to;
 
+  // What comes of the flow when a sink fails.
   SinkFailure on_failure = SinkFailure::kFail;
 
   // Called once for each sink that fails, with its failure, inside a call of
   // the flow: it must be quick and not use the flow. What it throws is dropped.
   absl::AnyInvocable<void(const absl::Status& failure)> failed;
+
+  // "read to no flow, written to flow pipe ..., on failure fail".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TeeOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TeeOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // `below`, teed. FAILED_PRECONDITION if `below` or a sink is in use or has
 // ended on either side; all are then closed.
-absl::StatusOr<Flow> Tee(Flow below, TeeOptions options);
+[[nodiscard]] absl::StatusOr<Flow> Tee(Flow below, TeeOptions options);
 
 }  // namespace flow
 

@@ -38,7 +38,7 @@ using ::flow_testing::IsEof;
 using ::flow_testing::IsKind;
 using ::flow_testing::IsOk;
 
-constexpr absl::Duration kShort = absl::Milliseconds(20);
+constexpr absl::Duration kShort = absl::Milliseconds(100);
 
 // A tee on sockets whose sinks are sockets that take no more.
 class TeeFdTest : public ::testing::Test {

@@ -40,7 +40,7 @@ using ::testing::HasSubstr;
 
 // No test waits so long: a mistake is to be a failure, not a hang.
 constexpr absl::Duration kLong = absl::Seconds(20);
-constexpr absl::Duration kShort = absl::Milliseconds(20);
+constexpr absl::Duration kShort = absl::Milliseconds(100);
 
 class TeeTest : public ::testing::Test {
  protected:

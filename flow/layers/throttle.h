@@ -62,6 +62,7 @@ struct ThrottleRate {
 
 // How fast each direction may be.
 struct ThrottleOptions {
+  // Each direction has a bucket of its own.
   ThrottleRate read;
   ThrottleRate write;
 
@@ -80,7 +81,8 @@ struct ThrottleOptions {
 // `below`, throttled. INVALID_ARGUMENT for a rate that is not above 0 or a
 // negative burst; FAILED_PRECONDITION if `below` is in use or has ended on
 // either side. On an error `below` is closed.
-absl::StatusOr<Flow> Throttle(Flow below, const ThrottleOptions& options);
+[[nodiscard]] absl::StatusOr<Flow> Throttle(Flow below,
+                                            const ThrottleOptions& options);
 
 }  // namespace flow
 

@@ -1,9 +1,7 @@
 #include "flow/net/activation.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -13,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "flow/changed_fields.h"
 #include "flow/net/activation_environment.h"
+#include "flow/net/listening.h"
 #include "flow/status.h"
 #include "flow/sys/unique_fd.h"
 
@@ -57,18 +57,8 @@ absl::Status WithName(const absl::Status& status, const Activated& one) {
 
 // Whether it can be adopted, without owning it.
 absl::Status Check(Syscalls* sys, const Activated& one) {
-  int listens = 0;
-  int type = 0;
-  socklen_t size = sizeof(int);
-  const std::string name = absl::StrCat("fd ", one.fd);
-  if (sys->Getsockopt(one.fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
-      sys->Getsockopt(one.fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) !=
-          0) {
-    return WithName(ErrnoStatus(errno, "getsockopt", name), one);
-  }
-  if (type == SOCK_STREAM && listens != 0) return absl::OkStatus();
-  return WithName(InvalidArgument(name + " is not a listening stream socket"),
-                  one);
+  absl::Status status = internal::KindOfListener(sys, one.fd).status();
+  return status.ok() ? status : WithName(status, one);
 }
 
 absl::StatusOr<Listener> Take(Syscalls* sys, Taken& taken, const Activated& one)
@@ -135,6 +125,14 @@ absl::StatusOr<Listener> ListenerFromEnvironment(
 
 std::string ActivatedListener::ToString() const {
   return absl::StrCat(name, ": ", listener.address());
+}
+
+std::string ActivationOptions::ToString() const {
+  const ActivationOptions usual;
+  return internal::ChangedFields()
+      .Given("sys", sys != nullptr)
+      .Add("unset_environment", unset_environment, usual.unset_environment)
+      .Text();
 }
 
 }  // namespace flow

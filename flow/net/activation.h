@@ -41,12 +41,23 @@ struct ActivationOptions {
   // program started from here believes that they are its own. (LISTEN_PID
   // tells it, too.)
   bool unset_environment = false;
+
+  // "unset_environment=yes": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ActivationOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ActivationOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // A socket that this process was started with.
 struct ActivatedListener {
-  std::string name;  // "unknown" if the parent gave none
-  Listener listener;
+  std::string name;   // "unknown" if the parent gave none
+  Listener listener;  // on that socket alone
 
   // "http: tcp:127.0.0.1:80".
   std::string ToString() const;

@@ -196,8 +196,8 @@ TEST(ActivationTest, WhatDoesNotListenIsAnErrorThatNamesIt) {
   auto server = Activate("all", {pair.first.get()}, "log");
   ASSERT_THAT(server, IsOk());
   EXPECT_EQ(ReadAll(server->stdout_flow()),
-            "all INVALID_ARGUMENT socket activation, \"log\": fd 3 is not a "
-            "listening stream socket\nunset\n");
+            "all INVALID_ARGUMENT socket activation, \"log\": fd 3 is a "
+            "socket that does not listen\nunset\n");
   auto pipe = Activate("all", {0}, "log");
   ASSERT_THAT(pipe, IsOk());
   EXPECT_THAT(ReadAll(pipe->stdout_flow()),

@@ -93,4 +93,40 @@ std::string AddressOption::ToString() const {
   return absl::StrCat(name, "=", value);
 }
 
+absl::string_view AddressSchemeName(Address::Scheme scheme) {
+  switch (scheme) {
+    case Address::Scheme::kTcp:
+      return "tcp";
+    case Address::Scheme::kTcpListen:
+      return "tcp-listen";
+    case Address::Scheme::kUnix:
+      return "unix";
+    case Address::Scheme::kUnixListen:
+      return "unix-listen";
+    case Address::Scheme::kUnixAbstract:
+      return "unix-abstract";
+    case Address::Scheme::kUnixAbstractListen:
+      return "unix-abstract-listen";
+    case Address::Scheme::kFd:
+      return "fd";
+    case Address::Scheme::kFile:
+      return "file";
+    case Address::Scheme::kStdio:
+      return "stdio";
+    case Address::Scheme::kPty:
+      return "pty";
+    case Address::Scheme::kExec:
+      return "exec";
+    case Address::Scheme::kActivate:
+      return "activate";
+    case Address::Scheme::kOther:
+      return "other";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Address::Scheme scheme) {
+  return os << AddressSchemeName(scheme);
+}
+
 }  // namespace flow

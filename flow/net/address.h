@@ -82,6 +82,7 @@ inline constexpr size_t kMaxUnixPath = 107;
 // An option that is not one of SocketOptions; its value is in canonical form,
 // without %XX.
 struct AddressOption {
+  // Before and behind the `=`.
   std::string name;
   std::string value;
 
@@ -105,21 +106,22 @@ struct AddressOption {
 struct Address {
   // What kind of address it is.
   enum class Scheme : uint8_t {
-    kTcp,
-    kTcpListen,
-    kUnix,
-    kUnixListen,
-    kUnixAbstract,
-    kUnixAbstractListen,
-    kFd,
-    kFile,
-    kStdio,
-    kPty,
-    kExec,
-    kActivate,
-    kOther,  // one that the program has added
+    kTcp,                 // tcp:
+    kTcpListen,           // tcp-listen:
+    kUnix,                // unix:
+    kUnixListen,          // unix-listen:
+    kUnixAbstract,        // unix-abstract:
+    kUnixAbstractListen,  // unix-abstract-listen:
+    kFd,                  // fd:
+    kFile,                // file:
+    kStdio,               // stdio, and -
+    kPty,                 // pty:
+    kExec,                // exec:
+    kActivate,            // activate:
+    kOther,               // one that the program has added
   };
 
+  // Which of them this is.
   Scheme scheme = Scheme::kTcp;
   // "tcp-listen": as it is written, without the colon.
   std::string scheme_name = "tcp";
@@ -169,6 +171,14 @@ struct Address {
     return !(a == b);
   }
 };
+
+// "tcp", "tcp-listen", ...; "other" for one that the program has added.
+absl::string_view AddressSchemeName(Address::Scheme scheme);
+std::ostream& operator<<(std::ostream& os, Address::Scheme scheme);
+template <typename Sink>
+void AbslStringify(Sink& sink, Address::Scheme scheme) {
+  sink.Append(AddressSchemeName(scheme));
+}
 
 // INVALID_ARGUMENT, with the offending text escaped and what was expected, if
 // `text` is none of the above, nor of a scheme in `schemes` (null: none are

@@ -259,7 +259,11 @@ TEST(AddressTest, EverythingElseIsInvalidArgumentAndSaysWhatWasExpected) {
   const Case kCases[] = {
       {"", "expected SCHEME:..., or -; the schemes are tcp, tcp-listen, unix"},
       {"x", "expected SCHEME:"},
-      {"localhost:80", "unknown scheme \"localhost\"; the schemes are tcp,"},
+      {"localhost:80",
+       "unknown scheme \"localhost\" (for HOST:PORT write tcp:localhost:80); "
+       "the schemes are tcp,"},
+      {"tcps:example.org:80", "unknown scheme \"tcps\"; the schemes are tcp,"},
+      {"a b:80", "unknown scheme \"a b\"; the schemes are tcp,"},
       {"udp:localhost:80", "activate, tls, mem, tls-listen"},
       {"TCP:localhost:80", "unknown scheme \"TCP\""},
       {":x", "unknown scheme \"\""},

@@ -20,7 +20,6 @@
 #include "flow/fd/fd_kind.h"
 #include "flow/flow.h"
 #include "flow/net/acceptor.h"
-#include "flow/net/address.h"
 #include "flow/net/listener.h"
 #include "flow/net/listener_facts.h"
 #include "flow/net/listening.h"
@@ -35,36 +34,6 @@ using internal::Acceptor;
 using internal::FdKind;
 using internal::ListenerFacts;
 using internal::ListeningSocket;
-
-absl::StatusOr<int> Ask(Syscalls* sys, int fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof(value);
-  if (sys->Getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0) return value;
-  if (errno == ENOTSOCK) {
-    return InvalidArgument(absl::StrCat("fd ", fd, " is no socket"));
-  }
-  return ErrnoStatus(errno, "getsockopt", absl::StrCat("fd ", fd));
-}
-
-// What is accepted from `fd`, if that is a stream socket that listens.
-absl::StatusOr<FdKind> KindOfListener(Syscalls* sys, int fd) {
-  const absl::StatusOr<int> type = Ask(sys, fd, SO_TYPE);
-  if (!type.ok()) return type.status();
-  const absl::StatusOr<int> listens = Ask(sys, fd, SO_ACCEPTCONN);
-  if (!listens.ok()) return listens.status();
-  if (*type != SOCK_STREAM || *listens == 0) {
-    return InvalidArgument(absl::StrCat(
-        "fd ", fd, " is ",
-        *type != SOCK_STREAM ? "no stream socket" : "a socket that does not ",
-        *type != SOCK_STREAM ? "" : "listen"));
-  }
-  const absl::StatusOr<int> domain = Ask(sys, fd, SO_DOMAIN);
-  if (!domain.ok()) return domain.status();
-  if (*domain == AF_UNIX) return FdKind::kUnix;
-  const absl::StatusOr<int> protocol = Ask(sys, fd, SO_PROTOCOL);
-  if (!protocol.ok()) return protocol.status();
-  return *protocol == IPPROTO_TCP ? FdKind::kTcp : FdKind::kSocket;
-}
 
 // The description may be shared with whoever started us; there is no other way
 // to accept without blocking, and it is what such parents expect.
@@ -97,14 +66,10 @@ std::string UnixAddressOf(Syscalls* sys, int fd) {
   }
   const absl::string_view name(
       un.sun_path, std::min<size_t>(length - kBegin, sizeof(un.sun_path)));
-  Address address;
-  const bool is_abstract = name[0] == '\0';
-  address.scheme =
-      is_abstract ? Address::Scheme::kUnixAbstract : Address::Scheme::kUnix;
-  address.scheme_name = is_abstract ? "unix-abstract" : "unix";
-  address.path = std::string(is_abstract ? name.substr(1)
-                                         : name.substr(0, name.find('\0')));
-  return address.ToString();
+  return name[0] == '\0'
+             ? internal::UnixAddressText(name.substr(1), /*is_abstract=*/true)
+             : internal::UnixAddressText(name.substr(0, name.find('\0')),
+                                         /*is_abstract=*/false);
 }
 
 // What Dial is to be told.
@@ -117,7 +82,7 @@ std::string AddressOf(Syscalls* sys, int fd, const Endpoint& local) {
 // What `fd` becomes: a socket of an acceptor's, and what is known of it.
 absl::Status AdoptOne(Syscalls* sys, UniqueFd fd, ListenerFacts& facts,
                       std::vector<ListeningSocket>& sockets) {
-  const absl::StatusOr<FdKind> kind = KindOfListener(sys, fd.get());
+  const absl::StatusOr<FdKind> kind = internal::KindOfListener(sys, fd.get());
   if (!kind.ok()) {
     // Nobody's number now, and perhaps somebody's in a moment.
     if (ErrnoOf(kind.status()) == EBADF) static_cast<void>(fd.release());

@@ -79,6 +79,7 @@ class AsyncListener {
     flow_.Close(std::move(done));
   }
 
+  // As Listener's: where it listens, what it has done, its descriptor.
   std::string address() const;
   std::vector<std::string> addresses() const;
   uint16_t port() const;

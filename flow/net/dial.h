@@ -23,15 +23,21 @@
 // Guarantees: any thread. No signal reaches a helper thread. A host's number is
 // converted in place; a name is looked up by a detached helper thread, since
 // getaddrinfo(3) can be neither cancelled nor timed: Dial ends in time even if
-// the resolver is stuck, and the helper ends when the resolver does. A socket
-// is never connected to itself, which TCP allows (tcp(7)).
+// the resolver is stuck, and the helper ends when the resolver does. At most
+// 256 names are looked up at once in a process, those included that nobody
+// waits for any more. A socket is never connected to itself, which TCP allows
+// (tcp(7)).
 
 #ifndef FLOW_NET_DIAL_H_
 #define FLOW_NET_DIAL_H_
 
+#include <ostream>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "flow/adaptive_reads.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/net/socket_options.h"
@@ -52,6 +58,18 @@ struct NetOptions {
   // beside it. At least 10 ms; absl::InfiniteDuration() tries the next only
   // when one has failed.
   absl::Duration attempt_delay = absl::Milliseconds(250);
+  // What the flow's blocking reads may do where they keep having to wait.
+  AdaptiveReads adaptive;
+
+  // "attempt_delay=1s": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const NetOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const NetOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // A connection to `address`. Blocks until it stands, within `limits`.

@@ -5,6 +5,9 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -13,9 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "flow/fd/raw_fds_for_test.h"
@@ -195,6 +200,93 @@ TEST(DialTest, AStuckResolverEndsAtTheDeadline) {  // P3
   names.go_on.Notify();
   names.freed.WaitForNotification();
 }
+
+// Whose resolver answers nobody before it is let go on.
+class HungNames : public FakeNames {
+ public:
+  int GetAddrInfo(const char* node, const char* service, const addrinfo* hints,
+                  addrinfo** result) override {
+    if ((hints->ai_flags & AI_NUMERICHOST) != 0) return EAI_NONAME;
+    ++begun;
+    go_on.WaitForNotification();
+    const absl::MutexLock lock(&mu_);
+    return FakeNames::GetAddrInfo(node, service, hints, result);
+  }
+  void FreeAddrInfo(addrinfo* result) override {
+    FakeNames::FreeAddrInfo(result);
+    ++freed;
+  }
+
+  // Dials, and gives each up at once, until it is told something else. (A
+  // deadline may have passed before the look-up began.)
+  absl::Status UseUp() {
+    absl::Status s;
+    for (int i = 0; i < 1000; ++i) {
+      s = Dial("tcp:hung.test:1", absl::Milliseconds(1), With(this)).status();
+      if (!absl::IsDeadlineExceeded(s)) break;
+    }
+    return s;
+  }
+  // The helpers that were left behind come to their end.
+  void LetAllEnd() {
+    go_on.Notify();
+    while (freed < begun) std::this_thread::yield();
+  }
+
+  absl::Notification go_on;
+  std::atomic<int> begun{0};
+  std::atomic<int> freed{0};
+
+ private:
+  absl::Mutex mu_;
+};
+
+// "At most 256 names are looked up at once in a process", whoever has given up
+// on them: each keeps a thread.
+TEST(DialTest, AHungResolverKeepsABoundedNumberOfThreads) {
+  HungNames names;
+  const auto [bound, dead] = DeadAddress();
+  names.Add(dead);
+  EXPECT_THAT(names.UseUp(),
+              StatusIs(StatusCode::kResourceExhausted,
+                       AllOf(HasSubstr("256"), HasSubstr("hung.test"))));
+  while (names.begun < 256) std::this_thread::yield();
+  EXPECT_THAT(Dial("tcp:hung.test:1", absl::Seconds(30), With(&names)),
+              StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_EQ(names.begun, 256);
+  // Whoever needs no look-up goes on.
+  EXPECT_THAT(Dial(dead), StatusIs(StatusCode::kUnavailable));
+  names.LetAllEnd();
+  // And all do, when it answers again.
+  absl::Status again;
+  do {
+    again = Dial("tcp:hung.test:1", absl::Seconds(30), With(&names)).status();
+  } while (absl::IsResourceExhausted(again));  // the last are leaving
+  EXPECT_THAT(again, StatusIs(StatusCode::kUnavailable));
+  while (names.freed < names.begun) std::this_thread::yield();
+}
+
+// In a forked child there are none of the parent's look-ups. (Which TSan lets
+// start no threads.)
+#if !defined(ABSL_HAVE_THREAD_SANITIZER)
+TEST(DialTest, AForkedChildMayLookUpAsManyNamesAgain) {
+  HungNames names;
+  const auto [bound, dead] = DeadAddress();
+  names.Add(dead);
+  ASSERT_THAT(names.UseUp(), StatusIs(StatusCode::kResourceExhausted));
+  const pid_t child = fork();
+  if (child == 0) {
+    const absl::Status there =
+        Dial("tcp:hung.test:1", absl::Milliseconds(100), With(&names)).status();
+    _exit(absl::IsDeadlineExceeded(there) ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  while (names.begun < 256) std::this_thread::yield();
+  names.LetAllEnd();
+}
+#endif
 
 TEST(DialTest, NeverConnectedToItself) {  // P11
   // A socket that is bound to the port it connects to meets itself (tcp(7)).

@@ -33,6 +33,7 @@ Dialing::Dialing(const Limits& limits, const NetOptions& options)
     : sys_(options.sys != nullptr ? options.sys : Syscalls::Real()),
       attempt_delay_(std::max(options.attempt_delay, kLeastDelay)),
       options_(options.socket),
+      adaptive_(options.adaptive),
       limits_(limits),
       sleeper_(sys_, limits_, nullptr),
       sockets_(sys_) {}
@@ -209,7 +210,7 @@ absl::StatusOr<Flow> Dialing::MakeFlow(UniqueFd fd, Endpoint local,
   FdNames names = {std::move(local), to.name()};
   return FlowOnSocket(sys_, std::move(fd),
                       to.family() == AF_UNIX ? FdKind::kUnix : FdKind::kTcp,
-                      std::move(names));
+                      std::move(names), adaptive_);
 }
 
 // Nothing is open by the time that somebody hears of it.

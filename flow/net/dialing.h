@@ -83,6 +83,7 @@ class Dialing {
   Syscalls* const sys_;
   const absl::Duration attempt_delay_;
   SocketOptions options_;
+  const AdaptiveReads adaptive_;
   const Limits limits_;
   Sleeper sleeper_;
   Wait wait_;

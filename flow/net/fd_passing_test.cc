@@ -222,7 +222,7 @@ TEST(FdPassingTest, LimitsAndCloseDoWhatTheyDoToReadAndWrite) {
               IsKind(flow::ErrorKind::kDeadline));
   // Full: nothing goes, and so nothing has happened.
   const std::string block(1 << 20, 'b');
-  while (a.WriteSome(block, absl::Milliseconds(20)).ok()) {
+  while (a.WriteSome(block, absl::Milliseconds(100)).ok()) {
   }
   const RawPair pipe = RawPipe();
   EXPECT_THAT(

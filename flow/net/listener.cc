@@ -6,6 +6,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/flow_access.h"
@@ -81,25 +82,16 @@ bool AnyIsV4(const std::vector<Wanted>& wanted) {
   });
 }
 
-// What Dial is to be told.
-std::string AddressFor(const Address& listened, const Endpoint& local) {
-  if (listened.is_tcp()) return absl::StrCat("tcp:", local.ToString());
-  Address unix_address;
-  unix_address.scheme = listened.is_unix_abstract()
-                            ? Address::Scheme::kUnixAbstract
-                            : Address::Scheme::kUnix;
-  unix_address.scheme_name =
-      listened.is_unix_abstract() ? "unix-abstract" : "unix";
-  unix_address.path = listened.path;
-  return unix_address.ToString();
-}
-
 ListenerFacts::Place PlaceOf(const ListeningSocket& socket,
                              const Wanted& wanted) {
   ListenerFacts::Place place;
   place.kind = wanted.address.is_tcp() ? FdKind::kTcp : FdKind::kUnix;
   place.local = socket.local();
-  place.address = AddressFor(wanted.address, place.local);
+  place.address =
+      wanted.address.is_tcp()
+          ? absl::StrCat("tcp:", place.local.ToString())
+          : internal::UnixAddressText(wanted.address.path,
+                                      wanted.address.is_unix_abstract());
   place.options = wanted.options;
   return place;
 }
@@ -120,6 +112,7 @@ absl::StatusOr<Listener> ListenAll(absl::Span<const std::string> addresses,
   const bool beside_v4 = AnyIsV4(*wanted);
   auto facts = std::make_shared<ListenerFacts>();
   facts->sys = sys;
+  facts->adaptive = options.adaptive;
   std::vector<ListeningSocket> sockets;
   for (Wanted& one : *wanted) {
     if (beside_v4 && !one.options.v6only.has_value() && one.address.is_tcp()) {
@@ -182,6 +175,16 @@ std::string ListenerStats::ToString() const {
 
 std::string Listener::ToString() const {
   return facts_ == nullptr ? "no listener" : facts_->ToString();
+}
+
+std::string ListenOptions::ToString() const {
+  const ListenOptions usual;
+  return internal::ChangedFields()
+      .Given("sys", sys != nullptr)
+      .Add("backlog", backlog, usual.backlog)
+      .Nest("socket", socket.ToString(), usual.socket.ToString())
+      .Nest("adaptive", adaptive.ToString(), usual.adaptive.ToString())
+      .Text();
 }
 
 }  // namespace flow

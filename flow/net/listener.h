@@ -55,6 +55,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "flow/adaptive_reads.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/net/socket_options.h"
@@ -80,6 +81,19 @@ struct ListenOptions {
   // this kind of address (the table of flow/net/socket_options.h): of several
   // kinds, each has its own behind its address.
   SocketOptions socket;
+  // What blocking reads of its flows may do where they keep having to wait.
+  AdaptiveReads adaptive;
+
+  // "backlog=5": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ListenOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ListenOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // What a Listener has done so far. A value.

@@ -8,11 +8,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "flow/fd/socket_flow.h"
+#include "flow/net/address.h"
 #include "flow/net/socket_setup.h"
 #include "flow/sys/unique_fd.h"
 
 namespace flow {
 namespace internal {
+
+std::string UnixAddressText(absl::string_view path, bool is_abstract) {
+  Address address;
+  address.scheme =
+      is_abstract ? Address::Scheme::kUnixAbstract : Address::Scheme::kUnix;
+  address.scheme_name = is_abstract ? "unix-abstract" : "unix";
+  address.path = std::string(path);
+  return address.ToString();
+}
 
 absl::StatusOr<Flow> ListenerFacts::Accepted(const AcceptedRecord& record,
                                              const absl::Status& read) const {
@@ -27,7 +37,8 @@ absl::StatusOr<Flow> ListenerFacts::Accepted(const AcceptedRecord& record,
   // Buffers, which the listener could be given: no reason to refuse a client.
   PrepareAccepted(sys, fd.get(), record.peer.ss_family, place.options)
       .IgnoreError();
-  return FlowOnSocket(sys, std::move(fd), place.kind, std::move(names));
+  return FlowOnSocket(sys, std::move(fd), place.kind, std::move(names),
+                      adaptive);
 }
 
 ListenerStats ListenerFacts::GetStats() const {

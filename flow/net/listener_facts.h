@@ -14,6 +14,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "flow/adaptive_reads.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd_kind.h"
 #include "flow/flow.h"
@@ -24,6 +26,9 @@
 
 namespace flow {
 namespace internal {
+
+// What Dial is to be told of a unix listener.
+std::string UnixAddressText(absl::string_view path, bool is_abstract);
 
 struct ListenerFacts {
   // What came of a read of an Acceptor. Owns the descriptor in `record`
@@ -48,6 +53,7 @@ struct ListenerFacts {
     Endpoint local;
     SocketOptions options;  // of what is accepted there
   };
+  AdaptiveReads adaptive;     // of what is accepted
   std::vector<Place> places;  // one for each of the acceptor's sockets
   std::shared_ptr<AcceptCounters> counters = std::make_shared<AcceptCounters>();
 };

@@ -11,7 +11,6 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "flow/fd/fd_kind.h"
 #include "flow/net/failures.h"
 #include "flow/net/socket_setup.h"
 #include "flow/net/stale_path.h"
@@ -21,6 +20,16 @@
 namespace flow {
 namespace internal {
 namespace {
+
+absl::StatusOr<int> Ask(Syscalls* sys, int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  if (sys->Getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0) return value;
+  if (errno == ENOTSOCK) {
+    return InvalidArgument(absl::StrCat("fd ", fd, " is no socket"));
+  }
+  return ErrnoStatus(errno, "getsockopt", absl::StrCat("fd ", fd));
+}
 
 // How many ports the system may choose for the first of several addresses
 // before one is free at all of them.
@@ -195,6 +204,25 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenAtAll(
     auto made = TryAll(sys, address, all, options, backlog, i == kPorts);
     if (made.has_value()) return *std::move(made);
   }
+}
+
+absl::StatusOr<FdKind> KindOfListener(Syscalls* sys, int fd) {
+  const absl::StatusOr<int> type = Ask(sys, fd, SO_TYPE);
+  if (!type.ok()) return type.status();
+  const absl::StatusOr<int> listens = Ask(sys, fd, SO_ACCEPTCONN);
+  if (!listens.ok()) return listens.status();
+  if (*type != SOCK_STREAM || *listens == 0) {
+    return InvalidArgument(absl::StrCat(
+        "fd ", fd, " is ",
+        *type != SOCK_STREAM ? "no stream socket" : "a socket that does not ",
+        *type != SOCK_STREAM ? "" : "listen"));
+  }
+  const absl::StatusOr<int> domain = Ask(sys, fd, SO_DOMAIN);
+  if (!domain.ok()) return domain.status();
+  if (*domain == AF_UNIX) return FdKind::kUnix;
+  const absl::StatusOr<int> protocol = Ask(sys, fd, SO_PROTOCOL);
+  if (!protocol.ok()) return protocol.status();
+  return *protocol == IPPROTO_TCP ? FdKind::kTcp : FdKind::kSocket;
 }
 
 }  // namespace internal

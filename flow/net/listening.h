@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "flow/endpoint.h"
+#include "flow/fd/fd_kind.h"
 #include "flow/net/address.h"
 #include "flow/net/resolver.h"
 #include "flow/net/socket_options.h"
@@ -93,6 +94,10 @@ class ListeningSocket {
 absl::StatusOr<std::vector<ListeningSocket>> ListenAtAll(
     Syscalls* sys, const Address& address, const Addresses& all,
     const SocketOptions& options, int backlog);
+
+// What is accepted from `fd`. INVALID_ARGUMENT if it is no stream socket that
+// listens.
+absl::StatusOr<FdKind> KindOfListener(Syscalls* sys, int fd);
 
 }  // namespace internal
 }  // namespace flow

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "flow/changed_fields.h"
 #include "flow/fd/fd.h"
 #include "flow/net/activation.h"
 #include "flow/net/opening.h"
@@ -161,5 +162,14 @@ absl::StatusOr<Flow> OpenedListener::Accept(const Limits& limits) {
 }
 
 std::string OpenedListener::ToString() const { return address; }
+
+std::string OpenOptions::ToString() const {
+  const OpenOptions usual;
+  return internal::ChangedFields()
+      .Nest("schemes", schemes == nullptr ? "" : schemes->ToString(), "")
+      .Nest("net", net.ToString(), usual.net.ToString())
+      .Nest("listen", listen.ToString(), usual.listen.ToString())
+      .Text();
+}
 
 }  // namespace flow

@@ -63,6 +63,17 @@ struct OpenOptions {
   // other schemes, too.
   NetOptions net;
   ListenOptions listen;
+
+  // "net=(attempt_delay=1s)": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const OpenOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const OpenOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // A flow to `address`, within `limits`. INVALID_ARGUMENT: it is none, or it
@@ -77,6 +88,7 @@ struct OpenOptions {
 
 // What OpenListener gives.
 struct OpenedListener {
+  // Accepts connections as they come, without the scheme's part.
   Listener listener;
   // Makes a flow of the scheme out of one that `listener` has accepted. Never
   // empty: it hands plain connections through. May be copied, and called by any

@@ -56,6 +56,21 @@ bool IsServiceName(absl::string_view port) {
          });
 }
 
+// "localhost:80": what other programs take.
+bool LooksLikeHostPort(absl::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == 0 || colon == absl::string_view::npos) return false;
+  const absl::string_view host = text.substr(0, colon);
+  const absl::string_view port = text.substr(colon + 1);
+  const auto in_host = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+           c == '-';
+  };
+  const auto in_port = [](char c) { return c >= '0' && c <= '9'; };
+  return !port.empty() && std::all_of(port.begin(), port.end(), in_port) &&
+         std::all_of(host.begin(), host.end(), in_host);
+}
+
 class Parser {
  public:
   Parser(absl::string_view text, const Schemes* schemes, bool to_listen)
@@ -97,11 +112,14 @@ absl::StatusOr<Address> Parser::Run() {
   }
   if (!spec.has_value()) spec = internal::FindScheme(name, schemes_);
   if (colon == absl::string_view::npos || !spec.has_value()) {
-    return Bad(absl::StrCat(colon == absl::string_view::npos
-                                ? "expected SCHEME:..., or -"
-                                : absl::StrCat("unknown scheme ", Quoted(name)),
-                            "; the schemes are ",
-                            internal::SchemeNames(schemes_)));
+    return Bad(
+        absl::StrCat(colon == absl::string_view::npos
+                         ? "expected SCHEME:..., or -"
+                         : absl::StrCat("unknown scheme ", Quoted(name)),
+                     LooksLikeHostPort(text)
+                         ? absl::StrCat(" (for HOST:PORT write tcp:", text, ")")
+                         : "",
+                     "; the schemes are ", internal::SchemeNames(schemes_)));
   }
   spec_ = *std::move(spec);
   address_.scheme = spec_.scheme;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/endpoint.h"
 #include "flow/fd/fd.h"
 #include "flow/handle_use.h"
@@ -114,6 +115,15 @@ std::string WindowSize::ToString() const {
 std::string Pty::ToString() const {
   return absl::StrCat("master: ", master.ToString(),
                       "; slave: ", slave.ToString());
+}
+
+std::string PtyOptions::ToString() const {
+  const PtyOptions usual;
+  return internal::ChangedFields()
+      .Given("sys", sys != nullptr)
+      .Add("size", size, usual.size)
+      .Add("raw", raw, usual.raw)
+      .Text();
 }
 
 }  // namespace flow

@@ -43,10 +43,10 @@ namespace flow {
 
 // In characters, and in pixels where somebody cares (0: not known).
 struct WindowSize {
-  uint16_t rows = 24;
-  uint16_t columns = 80;
-  uint16_t width = 0;
-  uint16_t height = 0;
+  uint16_t rows = 24;     // lines
+  uint16_t columns = 80;  // characters in each
+  uint16_t width = 0;     // pixels
+  uint16_t height = 0;    // pixels
 
   friend bool operator==(const WindowSize& a, const WindowSize& b) {
     return a.rows == b.rows && a.columns == b.columns && a.width == b.width &&
@@ -74,6 +74,16 @@ struct PtyOptions {
   WindowSize size;
   // Bytes pass as they are, both ways: no echo, no lines, no signals from keys.
   bool raw = false;
+
+  // "size=50 x 132, raw=yes": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const PtyOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const PtyOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // Both sides of a pseudo-terminal.

@@ -3,8 +3,11 @@
 #include <netdb.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -17,6 +20,7 @@
 #include "flow/signal.h"
 #include "flow/sleeper.h"
 #include "flow/status.h"
+#include "flow/sys/fork_generation.h"
 #include "flow/sys/own_thread.h"
 
 namespace flow {
@@ -24,6 +28,25 @@ namespace internal {
 namespace {
 
 constexpr char kOperation[] = "lookup";
+
+// The helpers that there are, in the lower half; above it the generation of the
+// process they are in, since a forked child has none of its parent's.
+std::atomic<uint64_t> helpers{0};
+
+bool CountHelper() {
+  const uint64_t generation = uint64_t{ForkGeneration()} << 32;
+  uint64_t now = helpers.load(std::memory_order_relaxed);
+  for (;;) {
+    const uint64_t mine = std::max(now, generation);
+    if (mine - generation >= kMostLookUps) return false;
+    if (helpers.compare_exchange_weak(now, mine + 1,
+                                      std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+}
+
+void UncountHelper() { helpers.fetch_sub(1, std::memory_order_relaxed); }
 
 // What getaddrinfo said.
 struct Answer {
@@ -108,11 +131,18 @@ void Help(LookUp& look_up) {
   look_up.done.Notify();
 }
 
-// Starts a detached thread that runs `look_up`. False: there is none to be had.
+// Starts a detached thread that runs `look_up`, and has been counted. False:
+// there is none to be had.
 bool StartHelper(const std::shared_ptr<LookUp>& look_up) {
   OwnThread helper;
   if (!helper.StartWithoutSignals(
-          "flow resolver", [look_up] { Help(*look_up); }, look_up->sys)) {
+          "flow resolver",
+          [look_up] {
+            Help(*look_up);
+            UncountHelper();
+          },
+          look_up->sys)) {
+    UncountHelper();
     return false;
   }
   helper.Detach();
@@ -148,6 +178,15 @@ std::optional<absl::StatusOr<Addresses>> Resolution::Begin() {
     Answer numeric = look_up_->Run(AI_NUMERICHOST | AI_NUMERICSERV);
     const bool is_name = numeric.error == EAI_NONAME;
     if (!is_name) return FromAnswer(std::move(numeric), address_);
+  }
+  if (!CountHelper()) {
+    return MakeStatus(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat(kOperation, "() refused: ", kMostLookUps,
+                     " names are being looked up already, as many as a process "
+                     "may (a resolver that does not answer keeps each); ",
+                     address_.ToString()),
+        {ErrorKind::kOther, 0, kOperation, "", "", 0});
   }
   if (!StartHelper(look_up_)) {
     // pthread_create(3) says nothing else.

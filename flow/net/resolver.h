@@ -6,6 +6,9 @@
 // leaves it behind and returns. Numbers are converted in place, without a
 // thread.
 //
+// A resolver that is stuck keeps every helper that was left behind, so there
+// are at most kMostLookUps at a time in a process, whose threads they are.
+//
 // A Resolution never waits; who drives it does (flow/net/dialing.h).
 
 #ifndef FLOW_NET_RESOLVER_H_
@@ -39,8 +42,13 @@ struct SocketAddress {
 
 // What an Address stands for, at least one, in the order in which the system
 // wants them tried. UNAVAILABLE: the name is not known, or the resolver failed.
-// RESOURCE_EXHAUSTED: no thread could be made.
+// RESOURCE_EXHAUSTED: no thread could be made, or there are kMostLookUps.
 using Addresses = std::vector<SocketAddress>;
+
+// How many names a process may be looking up at once, with those that nobody
+// waits for any more. As many threads as a busy client may need for a moment,
+// and few enough that a resolver that hangs for minutes takes no machine down.
+inline constexpr int kMostLookUps = 256;
 
 struct LookUp;
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "flow/net/grammar.h"
 #include "flow/status.h"
 
@@ -89,6 +90,40 @@ absl::string_view OptionValueName(OptionValue value) {
 
 std::ostream& operator<<(std::ostream& os, OptionValue value) {
   return os << OptionValueName(value);
+}
+
+absl::string_view SchemeTargetName(Scheme::Target target) {
+  switch (target) {
+    case Scheme::Target::kHostPort:
+      return "HOST:PORT";
+    case Scheme::Target::kText:
+      return "TEXT";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Scheme::Target target) {
+  return os << SchemeTargetName(target);
+}
+
+std::string SchemeOption::ToString() const {
+  return absl::StrCat(name, "=",
+                      value == OptionValue::kChoice
+                          ? absl::StrJoin(choices, "|")
+                          : std::string(OptionValueName(value)));
+}
+
+std::string Scheme::ToString() const {
+  return absl::StrCat(name, ":", SchemeTargetName(target),
+                      options.empty() ? "" : ", options ",
+                      absl::StrJoin(options, ", ", absl::StreamFormatter()));
+}
+
+std::string Schemes::ToString() const {
+  if (all_.empty()) return "none";
+  return absl::StrJoin(all_, ", ", [](std::string* out, const Scheme& scheme) {
+    out->append(scheme.name);
+  });
 }
 
 }  // namespace flow

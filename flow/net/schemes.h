@@ -49,6 +49,7 @@ enum class OptionValue : uint8_t {
   kMode,    // octal digits, to 0777
   kChoice,  // one of `choices`
 };
+// "switch", "text", "mode", "choice"
 absl::string_view OptionValueName(OptionValue value);
 std::ostream& operator<<(std::ostream& os, OptionValue value);
 template <typename Sink>
@@ -58,9 +59,22 @@ void AbslStringify(Sink& sink, OptionValue value) {
 
 // An option that addresses of a scheme may have.
 struct SchemeOption {
+  // As it is written before the `=`.
   std::string name;
+  // What may stand behind it; of kChoice, one of `choices`.
   OptionValue value = OptionValue::kText;
   std::vector<std::string> choices = {};
+
+  // "cert=text"; "version=1.2|1.3".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const SchemeOption& option) {
+    sink.Append(option.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const SchemeOption& option) {
+    return os << option.ToString();
+  }
 };
 
 // A kind of address.
@@ -89,19 +103,48 @@ struct Scheme {
   std::function<absl::StatusOr<FlowUpgrade>(const Address& address,
                                             const OpenOptions& options)>
       upgrade;
+
+  // "tls:HOST:PORT, options ca=text, verify=switch".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Scheme& scheme) {
+    sink.Append(scheme.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Scheme& scheme) {
+    return os << scheme.ToString();
+  }
 };
+
+// "HOST:PORT", "TEXT"
+absl::string_view SchemeTargetName(Scheme::Target target);
+std::ostream& operator<<(std::ostream& os, Scheme::Target target);
+template <typename Sink>
+void AbslStringify(Sink& sink, Scheme::Target target) {
+  sink.Append(SchemeTargetName(target));
+}
 
 class Schemes {
  public:
   // INVALID_ARGUMENT: the name can't be one, or there is such a scheme already,
   // built in or added; an option's name can't be one, is there twice, or is one
   // of tcp's; or what is to be called is missing. Nothing was added then.
-  absl::Status Add(Scheme scheme);
+  [[nodiscard]] absl::Status Add(Scheme scheme);
 
   // Null if there is none of that name.
   const Scheme* Find(absl::string_view name) const;
 
+  // In the order in which they were added.
   const std::vector<Scheme>& all() const { return all_; }
+
+  // "tls, tls-listen": their names; "none".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Schemes& schemes) {
+    sink.Append(schemes.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Schemes& schemes) {
+    return os << schemes.ToString();
+  }
 
  private:
   std::vector<Scheme> all_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/net/server_core.h"
 #include "flow/status.h"
 
@@ -176,6 +177,29 @@ absl::Status Serve(Listener listener, ConnectionHandler handler,
   absl::StatusOr<Server> server = Server::Start(
       std::move(listener), std::move(handler), std::move(options));
   return server.ok() ? server->Wait() : server.status();
+}
+
+std::string ServeOptions::ToString() const {
+  const ServeOptions usual;
+  return internal::ChangedFields()
+      .Add("max_connections", max_connections, usual.max_connections)
+      .Add("total_limit", total_limit, usual.total_limit)
+      .Add("idle_limit", idle_limit, usual.idle_limit)
+      .Add("idle_bytes", idle_bytes, usual.idle_bytes)
+      .Add("cut_grace", cut_grace, usual.cut_grace)
+      .Nest("stop", stop.ToString(), usual.stop.ToString())
+      .Add("drain", drain, usual.drain)
+      .Add("end_reads_at_stop", end_reads_at_stop, usual.end_reads_at_stop)
+      .Add("linger", linger, usual.linger)
+      .Given("prepare", prepare != nullptr)
+      .Given("on_failure", on_failure != nullptr)
+      .Add("thread_linger", thread_linger, usual.thread_linger)
+      .Given("sys", sys != nullptr)
+      .Text();
+}
+
+std::string ServerConnection::ToString() const {
+  return absl::StrCat("connection ", id(), ": ", flow().ToString());
 }
 
 }  // namespace flow

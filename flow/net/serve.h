@@ -47,9 +47,12 @@
 // Threads: one accepts, one keeps limits if there are any, the rest serve; all
 // signals are blocked in them, so that the user's threads get them. A thread or
 // a program that a handler starts has them blocked, too, unless it unblocks
-// them (flow::Spawn does, for its children). In a forked
-// child a Server may only be destroyed, which closes its listener; connections
-// that were being served stay open there until exec or exit.
+// them (flow::Spawn does, for its children).
+//
+// In a forked child a Server may only be destroyed, which closes its listener
+// and its connections there, and nobody notices. (Not one whose `prepare` is
+// under way, or that was taken, or about which the server was just busy when
+// the process forked: that stays open until exec or exit.)
 //
 // Guarantees: every method may be called from any thread; destroying or moving
 // must not race with calls that begin. What a handler did is visible after the
@@ -89,6 +92,7 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
+  // The connection itself.
   Flow& flow() const;
 
   // Fires when the connection is cut. For every call that the handler makes.
@@ -109,12 +113,27 @@ class ServerConnection {
   Flow Take();
   void Replace(Flow flow);
 
+  // "connection 3: flow tcp 127.0.0.1:80 -> ...".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ServerConnection& connection) {
+    sink.Append(connection.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ServerConnection& connection) {
+    return os << connection.ToString();
+  }
+
  private:
   internal::Served* const served_;
 };
 
+// What a connection gets, in a thread of its own: its flow, and the token that
+// fires when it is cut. Called by several threads at once. An error, as an
+// exception, is counted and told to ServeOptions::on_failure.
 using ServeHandler =
     absl::AnyInvocable<absl::Status(Flow& flow, const CancelToken& cut) const>;
+// The same for who wants more of the connection than its flow.
 using ConnectionHandler =
     absl::AnyInvocable<absl::Status(ServerConnection& connection) const>;
 

@@ -81,23 +81,34 @@ struct ServeOptions {
   // Makes threads and tells the time; null is the real kernel. Must outlive the
   // server.
   Syscalls* sys = nullptr;
+
+  // "max_connections=10, drain=1s": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ServeOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ServeOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // Counters since the start. Each connection that was accepted is `active` or
 // has ended in exactly one of six ways.
 struct ServeStats {
-  uint64_t accepted = 0;
-  uint64_t completed = 0;  // the handler returned OK
-  uint64_t failed = 0;     // the handler, or `prepare`, returned an error
-  uint64_t threw = 0;      // an exception came out of one of them
-  uint64_t cut_total = 0;  // by total_limit
-  uint64_t cut_idle = 0;   // by idle_limit
-  uint64_t cut_drain = 0;  // by Stop's deadline
-  int active = 0;          // being served now
-  int max_active = 0;
+  uint64_t accepted = 0;         // connections
+  uint64_t completed = 0;        // the handler returned OK
+  uint64_t failed = 0;           // the handler, or `prepare`, returned an error
+  uint64_t threw = 0;            // an exception came out of one of them
+  uint64_t cut_total = 0;        // by total_limit
+  uint64_t cut_idle = 0;         // by idle_limit
+  uint64_t cut_drain = 0;        // by Stop's deadline
+  int active = 0;                // being served now
+  int max_active = 0;            // the most that there were at once
   int threads = 0;               // of connections, those that wait for one too
   uint64_t thread_failures = 0;  // the system had no thread to give: waited out
-  ListenerStats listener;
+  ListenerStats listener;        // of the listener that it serves
 
   // "3 active (at most 7), 40 accepted, 35 completed, 1 failed, 0 threw, cut:
   // 1 total, 0 idle, 0 drain, 4 threads, 0 thread failures, 0 shortages"

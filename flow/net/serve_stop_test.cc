@@ -1,6 +1,7 @@
 // How a server stops: asks, cuts at the deadline, joins, whoever says so (P3,
 // P5, P8, P11; cases H.46, H.49, O.93).
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -338,6 +339,38 @@ TEST(ServeStopTest, ForkedChildOnlyDestroysItsCopy) {
   EXPECT_EQ(status, 0);
   Flow client = MustDial(server);
   ExpectEcho(client, "the parent's");
+}
+
+int CountSockets() {
+  int sockets = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    struct stat facts;
+    if (fstat(fd, &facts) == 0 && S_ISSOCK(facts.st_mode)) ++sockets;
+  }
+  return sockets;
+}
+
+// P5: "closes its listener and its connections there, and nobody notices".
+TEST(ServeStopTest, ForkedChildClosesItsCopiesOfConnections) {
+  const int before = CountSockets();
+  Server server = MustServe(Echo);
+  std::vector<Flow> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(MustDial(server));
+    ExpectEcho(clients.back(), "here");
+  }
+  EXPECT_EQ(CountSockets(), before + 7);
+  const pid_t child = fork();
+  if (child == 0) {
+    server = Server();
+    clients.clear();
+    _exit(CountSockets() - before);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  for (Flow& client : clients) ExpectEcho(client, "and still");
 }
 
 }  // namespace

@@ -108,6 +108,12 @@ void Served::CutForDrain() {
   if (cut_ == Cut::kNone) CutNow(Cut::kDrain, sys_->Now());
 }
 
+void Served::CloseAfterFork() {
+  if (!mu_.TryLock()) return;  // held by a thread that is the parent's
+  hold_.CloseAfterFork();
+  mu_.Unlock();
+}
+
 CoreHold Served::hold() const {
   absl::MutexLock lock(&mu_);
   return hold_;

@@ -73,6 +73,9 @@ class Served {
 
   // Stop's deadline: cuts it; the caller aborts it later.
   void CutForDrain() ABSL_LOCKS_EXCLUDED(mu_);
+  // In a forked child, where the handler's thread is not: closes the
+  // descriptors of the flow that is watched.
+  void CloseAfterFork() ABSL_LOCKS_EXCLUDED(mu_);
   CoreHold hold() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

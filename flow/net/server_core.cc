@@ -232,6 +232,15 @@ bool ServerCore::ended() const {
   return ended_;
 }
 
+void ServerCore::CloseAfterFork() {
+  listener_ = Listener();
+  // If it was held at the fork it is held for ever, and what it guards may be
+  // half done.
+  if (!mu_.TryLock()) return;
+  for (Served* const served : live_) served->CloseAfterFork();
+  mu_.Unlock();
+}
+
 bool ServerCore::IsForeign() const { return generation_ != ForkGeneration(); }
 
 ServeStats ServerCore::GetStats() const {

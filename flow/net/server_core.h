@@ -67,7 +67,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   bool ended() const ABSL_LOCKS_EXCLUDED(mu_);
   // In a child that was forked off: nothing here works but CloseAfterFork.
   bool IsForeign() const;
-  void CloseAfterFork() { listener_ = Listener(); }
+  // The listener, and the connections that the parent was serving.
+  void CloseAfterFork() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Listener& listener() const { return listener_; }
   ServeStats GetStats() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -60,6 +60,7 @@ namespace flow {
 
 // Asks a silent peer whether it is still there (SO_KEEPALIVE, tcp(7)).
 struct Keepalive {
+  // False: does not ask.
   bool on = true;
   // After how much silence the first time (TCP_KEEPIDLE): whole seconds, 1 to
   // 32767. Zero: the system's, two hours as a rule.
@@ -131,7 +132,7 @@ struct SocketOptions {
   std::optional<bool> reclaim;
 
   // INVALID_ARGUMENT, with the option's name and value, if one is out of range.
-  absl::Status Check() const;
+  [[nodiscard]] absl::Status Check() const;
 
   // These, and what they leave open as in `base`.
   SocketOptions Over(const SocketOptions& base) const;
@@ -158,14 +159,15 @@ struct SocketOptions {
 // native_handle() (it is closed, say), or that is no socket. Doesn't block.
 // Must not race with Close or destruction of `flow`: the descriptor's number is
 // used.
-absl::Status SetSocketOptions(const Flow& flow, const SocketOptions& options,
-                              Syscalls* sys = nullptr);
+[[nodiscard]] absl::Status SetSocketOptions(const Flow& flow,
+                                            const SocketOptions& options,
+                                            Syscalls* sys = nullptr);
 
 // What the kernel says of the flow's socket now: every field that a connection
 // of its kind has, but for `bind`, which is Flow::local(). Errors, and the
 // race, as above.
-absl::StatusOr<SocketOptions> GetSocketOptions(const Flow& flow,
-                                               Syscalls* sys = nullptr);
+[[nodiscard]] absl::StatusOr<SocketOptions> GetSocketOptions(
+    const Flow& flow, Syscalls* sys = nullptr);
 
 }  // namespace flow
 

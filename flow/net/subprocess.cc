@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "flow/changed_fields.h"
 #include "flow/core.h"
 #include "flow/net/child_process.h"
 #include "flow/net/spawning.h"
@@ -65,6 +66,28 @@ std::ostream& operator<<(std::ostream& os, ChildStream stream) {
 
 std::string Subprocess::ToString() const {
   return *this ? absl::StrCat("process ", pid()) : "no process";
+}
+
+std::string SpawnOptions::ToString() const {
+  const SpawnOptions usual;
+  internal::ChangedFields fields;
+  fields.Given("sys", sys != nullptr)
+      .Add("stdin_stream", stdin_stream, usual.stdin_stream)
+      .Add("stdout_stream", stdout_stream, usual.stdout_stream)
+      .Add("stderr_stream", stderr_stream, usual.stderr_stream)
+      .Add("duplex", duplex, usual.duplex)
+      .Count("pass", pass.size(), "descriptors");
+  if (environment.has_value()) {
+    // Even none is something else than this process's own.
+    fields.Nest("environment", absl::StrCat(environment->size(), " variables"),
+                "");
+  }
+  return fields.Add("directory", directory, usual.directory)
+      .Add("search_path", search_path, usual.search_path)
+      .Add("kill_on_close", kill_on_close, usual.kill_on_close)
+      .Add("own_group", own_group, usual.own_group)
+      .Add("own_session", own_session, usual.own_session)
+      .Text();
 }
 
 }  // namespace flow

@@ -83,6 +83,7 @@ enum class ChildStream : uint8_t {
   kNull,     // /dev/null
   kStdout,   // for stderr alone: wherever stdout goes
 };
+// "flow", "inherit", "null", "stdout"
 absl::string_view ChildStreamName(ChildStream stream);
 std::ostream& operator<<(std::ostream& os, ChildStream stream);
 template <typename Sink>
@@ -96,6 +97,7 @@ struct SpawnOptions {
   // the real kernel. Must outlive them.
   Syscalls* sys = nullptr;
 
+  // What each of the program's standard streams is.
   ChildStream stdin_stream = ChildStream::kFlow;
   ChildStream stdout_stream = ChildStream::kFlow;
   ChildStream stderr_stream = ChildStream::kInherit;
@@ -124,6 +126,18 @@ struct SpawnOptions {
   bool own_group = false;
   // It leads a session without a terminal, and so a group: as above.
   bool own_session = false;
+
+  // "duplex=yes, environment=(2 variables)": what differs from the defaults. No
+  // value of a variable, which may be secret.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const SpawnOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const SpawnOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 class Subprocess {
@@ -157,6 +171,7 @@ class Subprocess {
   // another's.
   pid_t pid() const;
 
+  // Whether there is a program.
   explicit operator bool() const { return child_ != nullptr; }
 
   // "process 12"; "no process".

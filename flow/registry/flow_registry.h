@@ -77,6 +77,7 @@ struct FlowEntry {
 struct FlowTotals {
   uint64_t opened = 0;  // flows added
   uint64_t closed = 0;  // of those
+  // The sums of their Stats (flow/stats.h).
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
   uint64_t reads = 0;

@@ -232,6 +232,19 @@ TEST(PrometheusTest, HostileLabelsStayInTheirQuotes) {
       {"\xC3", "\xEF\xBF\xBD"},                                  // cut
       {"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD"},                  // overlong
       {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},  // a surrogate
+      // The first and the last of each length, and what is one beyond.
+      {"\xE0\xA0\x80\xED\x9F\xBF", "\xE0\xA0\x80\xED\x9F\xBF"},
+      {"\xE0\x9F", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xF0\x90\x80\x80\xF4\x8F\xBF\xBF", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"},
+      {"\xF0\x8F", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xF4\x90", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xF5", "\xEF\xBF\xBD"},
+      // Cut, at each place.
+      {"\xE2z", "\xEF\xBF\xBDz"},
+      {"\xE2\x82z", "\xEF\xBF\xBD\xEF\xBF\xBDz"},
+      {"\xF1z", "\xEF\xBF\xBDz"},
+      {"\xF1\x80z", "\xEF\xBF\xBD\xEF\xBF\xBDz"},
+      {"\xF1\x80\x80z", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz"},
   };
   for (const auto& c : kCases) {
     FlowSnapshot snapshot;
@@ -240,6 +253,29 @@ TEST(PrometheusTest, HostileLabelsStayInTheirQuotes) {
         flow::PrometheusText(snapshot),
         HasSubstr(absl::StrCat("flow_open{label=\"", c.escaped, "\"} 0\n")));
   }
+}
+
+// "Calls that wait, by what they wait for": who waits for nothing is not told.
+TEST(PrometheusTest, CallsAreToldByWhatTheyWaitFor) {
+  FlowSnapshot snapshot;
+  snapshot.flows.resize(2);
+  snapshot.flows[0].stats.reading = Activity::kSignal;
+  snapshot.flows[0].stats.writing = Activity::kTime;
+  snapshot.flows[1].stats.reading = Activity::kTrying;
+  snapshot.flows[1].stats.writing = Activity::kTurn;
+  EXPECT_THAT(flow::PrometheusText(snapshot),
+              AllOf(HasSubstr("direction=\"read\",for=\"thread\"} 1\n"),
+                    HasSubstr("direction=\"write\",for=\"time\"} 1\n"),
+                    Not(HasSubstr("for=\"\""))));
+}
+
+TEST(PrometheusTest, APrefixThatIsANameStays) {
+  FlowSnapshot snapshot;
+  snapshot.totals["x"] = FlowTotals();
+  flow::PrometheusOptions options;
+  options.prefix = "_my:app9";
+  EXPECT_THAT(flow::PrometheusText(snapshot, options),
+              HasSubstr("\n_my:app9_open{label=\"x\"} 0\n"));
 }
 
 TEST(PrometheusTest, ThePrefixIsMadeAName) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "flow/changed_fields.h"
 
 namespace flow {
 namespace {
@@ -198,6 +199,14 @@ std::string PrometheusText(const FlowSnapshot& snapshot,
         page);
   }
   return page.Take();
+}
+
+std::string PrometheusOptions::ToString() const {
+  const PrometheusOptions usual;
+  return internal::ChangedFields()
+      .Add("prefix", prefix, usual.prefix)
+      .Add("each_flow", each_flow, usual.each_flow)
+      .Text();
 }
 
 }  // namespace flow

@@ -28,6 +28,7 @@
 #ifndef FLOW_REGISTRY_PROMETHEUS_H_
 #define FLOW_REGISTRY_PROMETHEUS_H_
 
+#include <ostream>
 #include <string>
 
 #include "flow/registry/flow_registry.h"
@@ -41,6 +42,17 @@ struct PrometheusOptions {
   // One time series for each flow: for few flows, or to look once. Each
   // connection makes a new one, which the server keeps.
   bool each_flow = false;
+
+  // "each_flow=yes": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const PrometheusOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const PrometheusOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // The content type is "text/plain; version=0.0.4; charset=utf-8".

@@ -38,6 +38,8 @@
 
 namespace flow {
 
+// Relay of flow/relay/relay.h, without a thread that waits: the future, or
+// `done` by way of a's executor, gets what became of it.
 [[nodiscard]] std::future<RelayResult> AsyncRelay(
     AsyncFlow a, AsyncFlow b, const RelayOptions& options = {});
 void AsyncRelay(AsyncFlow a, AsyncFlow b, const RelayOptions& options,

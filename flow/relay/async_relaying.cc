@@ -165,12 +165,9 @@ absl::Status AsyncRelaying::Explain(const absl::Status& status) const {
 // -------------------------------------------------------------------- the ends
 
 void AsyncRelaying::EndSink(Way way) {
-  Core& sink = pumps_[way].dst->core();
-  // As in copier.cc.
-  if (sink.state().write_end() == WriteEnd::kSealed) {
-    rules_.result(way).write_status = sink.WriteError();
-    return Ended(way, false);
-  }
+  absl::Status& write_status = rules_.result(way).write_status;
+  write_status = WhyNotEnd(pumps_[way].dst->core());
+  if (!write_status.ok()) return Ended(way, false);
   StartShutdown(pumps_[way].dst, ShutdownMode::kWrite, StepLimits(),
                 [self = shared_from_this(), way](const absl::Status& told) {
                   if (self->idle_.GoOnAfter(told, self->limits_)) {

@@ -6,6 +6,7 @@
 #include "flow/call.h"
 #include "flow/fd/sigpipe.h"
 #include "flow/flow_access.h"
+#include "flow/relay/relay_rules.h"
 #include "flow/state.h"
 #include "flow/status.h"
 #include "flow/transport.h"
@@ -138,11 +139,8 @@ bool Copier::GiveChunk(CopyResult& result) {
 }
 
 bool Copier::EndSink(CopyResult& result) {
-  // Shutdown would be OK, and look like the end of a whole stream.
-  if (FlowAccess::IsSealed(dst_flow_)) {
-    result.write_status = dst_.WriteError();
-    return false;
-  }
+  result.write_status = WhyNotEnd(dst_);
+  if (!result.write_status.ok()) return false;
   for (;;) {
     const absl::Status told =
         dst_flow_.Shutdown(ShutdownMode::kWrite, CallLimits());

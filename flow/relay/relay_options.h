@@ -37,10 +37,10 @@ enum class CopyMethod : uint8_t {
   kAuto,  // kCopyFileRange or kSendfile where they fit; else kBuffered while
           // chunks are small, and kSplice from TCP and pipes once two reads in
           // a row have filled half of the buffer
-  kBuffered,
-  kSplice,
-  kSendfile,
-  kCopyFileRange,
+  kBuffered,       // read and write
+  kSplice,         // splice(2), through a pipe of our own
+  kSendfile,       // sendfile(2)
+  kCopyFileRange,  // copy_file_range(2)
 };
 // "auto", "buffered", "splice", "sendfile", "copy_file_range"
 absl::string_view CopyMethodName(CopyMethod method);
@@ -71,7 +71,7 @@ void AbslStringify(Sink& sink, RelayPolicy policy) {
 struct CopyProgress {
   uint64_t bytes = 0;       // accepted by the sink; of a relay, by b
   uint64_t bytes_back = 0;  // of a relay, accepted by a
-  absl::Duration elapsed;
+  absl::Duration elapsed;   // since the call
 
   // "12 B, 34 B back in 1.5s".
   std::string ToString() const;
@@ -112,8 +112,21 @@ struct CopyOptions {
   // pipe-max-size or pipe-user-pages-soft say so). At most 16 MiB.
   size_t buffer_size = 0;
 
+  // Who is told how far it is, and the least time between two tellings: > 0.
+  // Null: nobody.
   ProgressFunction progress = nullptr;
   absl::Duration progress_interval = absl::Seconds(1);
+
+  // "method=splice, end_sink=yes": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const CopyOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const CopyOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // How bytes are relayed both ways.
@@ -121,6 +134,7 @@ struct RelayOptions {
   // As above; the idle limit counts both directions as one.
   Limits limits;
 
+  // What one direction's end means for the other.
   RelayPolicy policy = RelayPolicy::kHalfClose;
 
   // How long one direction may go on after the other has ended in order. Then
@@ -131,8 +145,20 @@ struct RelayOptions {
   CopyMethod method = CopyMethod::kAuto;
   size_t buffer_size = 0;
 
+  // As above; told of both directions together.
   ProgressFunction progress = nullptr;
   absl::Duration progress_interval = absl::Seconds(1);
+
+  // "policy=close both": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const RelayOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const RelayOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 }  // namespace flow

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "flow/changed_fields.h"
 #include "flow/relay/relay_options.h"
 #include "flow/status.h"
 
@@ -97,9 +98,15 @@ CopyEnd CopyResult::end() const {
       return CopyEnd::kCancelled;
     case ErrorKind::kClosedLocally:
       return CopyEnd::kClosedHere;
-    default:
-      return CopyEnd::kFailed;
+    case ErrorKind::kClosedByPeer:
+    case ErrorKind::kReset:
+    case ErrorKind::kSealed:
+    case ErrorKind::kTruncated:
+    case ErrorKind::kSystem:
+    case ErrorKind::kOther:
+      break;
   }
+  return CopyEnd::kFailed;
 }
 
 CopySide CopyResult::failed_side() const {
@@ -158,6 +165,31 @@ std::string RelayResult::ToString() const {
 std::string CopyProgress::ToString() const {
   return absl::StrCat(bytes, " B, ", bytes_back, " B back in ",
                       absl::FormatDuration(elapsed));
+}
+
+std::string CopyOptions::ToString() const {
+  const CopyOptions usual;
+  return internal::ChangedFields()
+      .Nest("limits", limits.ToString(), usual.limits.ToString())
+      .Add("end_sink", end_sink, usual.end_sink)
+      .Add("method", method, usual.method)
+      .Add("buffer_size", buffer_size, usual.buffer_size)
+      .Given("progress", progress != nullptr)
+      .Add("progress_interval", progress_interval, usual.progress_interval)
+      .Text();
+}
+
+std::string RelayOptions::ToString() const {
+  const RelayOptions usual;
+  return internal::ChangedFields()
+      .Nest("limits", limits.ToString(), usual.limits.ToString())
+      .Add("policy", policy, usual.policy)
+      .Add("half_close_limit", half_close_limit, usual.half_close_limit)
+      .Add("method", method, usual.method)
+      .Add("buffer_size", buffer_size, usual.buffer_size)
+      .Given("progress", progress != nullptr)
+      .Add("progress_interval", progress_interval, usual.progress_interval)
+      .Text();
 }
 
 }  // namespace flow

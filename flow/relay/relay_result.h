@@ -23,6 +23,7 @@ enum class CopySide : uint8_t {
   kSource,  // reading; a limit or token that hit while it waited for bytes
   kSink,    // writing, or telling the end; or a limit while it waited for room
 };
+// "none", "source", "sink", ...
 absl::string_view CopySideName(CopySide side);
 std::ostream& operator<<(std::ostream& os, CopySide side);
 template <typename Sink>
@@ -41,6 +42,7 @@ enum class CopyEnd : uint8_t {
   kOtherFailed,  // only because the other direction of its relay had failed
   kRefused,      // the options made no sense, or can't be done with these flows
 };
+// In words, for messages.
 absl::string_view CopyEndName(CopyEnd end);
 std::ostream& operator<<(std::ostream& os, CopyEnd end);
 template <typename Sink>
@@ -54,7 +56,7 @@ struct CopyResult {
   uint64_t bytes = 0;       // of these, accepted by the sink
   uint64_t reads = 0;       // operations that gave data
   uint64_t writes = 0;      // operations that accepted data
-  absl::Duration duration;
+  absl::Duration duration;  // from the call to this direction's end
 
   // How the last bytes were moved; kBuffered if there were none.
   CopyMethod method = CopyMethod::kBuffered;
@@ -94,9 +96,9 @@ struct CopyResult {
 
 // What became of both directions, neither hidden by the other.
 struct RelayResult {
-  CopyResult a_to_b;
-  CopyResult b_to_a;
-  absl::Duration duration;
+  CopyResult a_to_b;        // what was read from a and written to b
+  CopyResult b_to_a;        // the other way
+  absl::Duration duration;  // from the call to the later end
 
   // Both directions ended in order.
   bool ok() const { return a_to_b.ok() && b_to_a.ok(); }

@@ -15,6 +15,11 @@ bool FailedBecauseClosedHere(const CopyResult& result) {
 
 }  // namespace
 
+absl::Status WhyNotEnd(Core& sink) {
+  return sink.state().write_end() == WriteEnd::kSealed ? sink.WriteError()
+                                                       : absl::OkStatus();
+}
+
 bool RelayRules::AtEof(Way way) {
   absl::MutexLock lock(&mu_);
   Side& side = sides_[way];

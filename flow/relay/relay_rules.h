@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "flow/core.h"
 #include "flow/relay/relay_options.h"
 #include "flow/relay/relay_result.h"
 
@@ -28,6 +29,11 @@ inline constexpr absl::Duration kLinger = absl::Seconds(1);
 // How often a sink that is to be aborted is asked whether what it was sent in
 // order has arrived: two system calls each time (P4: at most 20 a second).
 inline constexpr absl::Duration kLookAtSink = absl::Milliseconds(200);
+
+// Why the end of `sink` may not be told, which no limit can change: a Write was
+// cut in the middle, and Shutdown would be OK and look like the end of a whole
+// stream. OK: it may.
+absl::Status WhyNotEnd(Core& sink);
 
 class RelayRules {
  public:

@@ -1,10 +1,13 @@
 // What a relay sees while its sink takes nothing.
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -251,16 +254,27 @@ std::string WriteUntilTheRelayStalls(Flow& client, int source) {
 
 // The peer of the source has ended in order and then refuses the reply. That is
 // no reset of what it sent before.
+enum class ReplyEnds : uint8_t {
+  kNever,
+  kAfterwards,  // when the reply has been refused already
+  kTogetherWithIt,
+};
 void ExpectUploadOutlivesTheRefusalOfTheReply(const PairKind& kind,
-                                              bool server_ends_too) {
+                                              ReplyEnds ends) {
   int source = -1;
   RelayRig rig(SmallSinkKind(kind, source));
+  if (ends == ReplyEnds::kTogetherWithIt) {
+    // So that the reply leaves with the relay's own end: refused after that,
+    // the kernel says ECONNRESET, as after a real reset.
+    const int on = 1;
+    ASSERT_EQ(setsockopt(source, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)), 0);
+  }
   const std::string upload = WriteUntilTheRelayStalls(rig.client, source);
   EXPECT_THAT(rig.client.Close(), IsOk());
   pollfd ended = {source, POLLRDHUP, 0};
   ASSERT_EQ(poll(&ended, 1, 20000), 1);
   EXPECT_THAT(rig.server.Write("reply"), IsOk());
-  if (server_ends_too) {
+  if (ends != ReplyEnds::kNever) {
     EXPECT_THAT(rig.server.Shutdown(ShutdownMode::kWrite), IsOk());
   }
   Pause(absl::Milliseconds(1200));  // more than two looks at the source
@@ -273,10 +287,14 @@ void ExpectUploadOutlivesTheRefusalOfTheReply(const PairKind& kind,
 
 // P2, P10.
 TEST_P(StalledTcpRelayTest, UploadOutlivesItsSendersRefusalOfAReply) {
-  ExpectUploadOutlivesTheRefusalOfTheReply(GetParam(), false);
+  ExpectUploadOutlivesTheRefusalOfTheReply(GetParam(), ReplyEnds::kNever);
 }
 TEST_P(StalledTcpRelayTest, UploadOutlivesItsSendersRefusalOfAReplyAndItsEnd) {
-  ExpectUploadOutlivesTheRefusalOfTheReply(GetParam(), true);
+  ExpectUploadOutlivesTheRefusalOfTheReply(GetParam(), ReplyEnds::kAfterwards);
+}
+TEST_P(StalledTcpRelayTest, UploadOutlivesARefusalThatLooksLikeAReset) {
+  ExpectUploadOutlivesTheRefusalOfTheReply(GetParam(),
+                                           ReplyEnds::kTogetherWithIt);
 }
 
 // P3: also while nobody reads that end, since the sink takes nothing.

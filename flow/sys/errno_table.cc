@@ -214,4 +214,59 @@ std::ostream& operator<<(std::ostream& os, ErrorScope scope) {
   return os << ErrorScopeName(scope);
 }
 
+absl::string_view SysCallName(SysCall call) {
+  switch (call) {
+    case SysCall::kRead:
+      return "read";
+    case SysCall::kPtyRead:
+      return "pty read";
+    case SysCall::kWrite:
+      return "write";
+    case SysCall::kTtyWrite:
+      return "tty write";
+    case SysCall::kAccept:
+      return "accept";
+    case SysCall::kConnect:
+      return "connect";
+    case SysCall::kShutdown:
+      return "shutdown";
+    case SysCall::kPoll:
+      return "poll";
+    case SysCall::kOther:
+      return "other";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, SysCall call) {
+  return os << SysCallName(call);
+}
+
+absl::string_view TreatmentName(Treatment treatment) {
+  switch (treatment) {
+    case Treatment::kFail:
+      return "fail";
+    case Treatment::kAgain:
+      return "again";
+    case Treatment::kWait:
+      return "wait";
+    case Treatment::kShortage:
+      return "shortage";
+    case Treatment::kDone:
+      return "done";
+    case Treatment::kEnd:
+      return "end";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& os, Treatment treatment) {
+  return os << TreatmentName(treatment);
+}
+
+std::string ErrnoMeaning::ToString() const {
+  return absl::StrCat(absl::StatusCodeToString(code), ", ", ErrorKindName(kind),
+                      ", ends the ", ErrorScopeName(scope));
+}
+
 }  // namespace flow

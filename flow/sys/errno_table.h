@@ -58,6 +58,7 @@ enum class ErrorScope : uint8_t {
   kDirection,  // ends the side that met it: EPIPE, ENOSPC
   kFlow,       // ends both sides: ECONNRESET, ETIMEDOUT
 };
+// "direction", "flow"
 absl::string_view ErrorScopeName(ErrorScope scope);
 std::ostream& operator<<(std::ostream& os, ErrorScope scope);
 template <typename Sink>
@@ -67,9 +68,20 @@ void AbslStringify(Sink& sink, ErrorScope scope) {
 
 // What an errno means to a flow.
 struct ErrnoMeaning {
-  absl::StatusCode code;
-  ErrorKind kind;
-  ErrorScope scope;
+  absl::StatusCode code;  // of the status that the caller gets
+  ErrorKind kind;         // what KindOf() that status says
+  ErrorScope scope;       // which sides of the flow it ends
+
+  // "UNAVAILABLE, reset, ends the flow".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const ErrnoMeaning& meaning) {
+    sink.Append(meaning.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const ErrnoMeaning& meaning) {
+    return os << meaning.ToString();
+  }
 };
 
 // What `error` (an errno, > 0) means when a call on a connected flow, or a call
@@ -88,7 +100,15 @@ enum class SysCall : uint8_t {
   kPoll,      // poll
   kOther,     // whatever makes or asks
 };
+// "read", "pty read", ...
+absl::string_view SysCallName(SysCall call);
+std::ostream& operator<<(std::ostream& os, SysCall call);
+template <typename Sink>
+void AbslStringify(Sink& sink, SysCall call) {
+  sink.Append(SysCallName(call));
+}
 
+// What is to be done about a failed call.
 enum class Treatment : uint8_t {
   kFail,      // a failure: MeaningOf says which
   kAgain,     // interrupted, or a client that is already gone: call again now
@@ -97,6 +117,13 @@ enum class Treatment : uint8_t {
   kDone,      // it is as the caller wants it already
   kEnd,       // no failure, but how this kind of stream says that it ended
 };
+// "fail", "again", "wait", "shortage", "done", "end"
+absl::string_view TreatmentName(Treatment treatment);
+std::ostream& operator<<(std::ostream& os, Treatment treatment);
+template <typename Sink>
+void AbslStringify(Sink& sink, Treatment treatment) {
+  sink.Append(TreatmentName(treatment));
+}
 
 // What a driver or transport does about `error` from `call`. P7: whatever is
 // not kFail never reaches the caller of a flow.

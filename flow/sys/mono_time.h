@@ -54,7 +54,9 @@ class MonoTime {
     return MonoTime(std::numeric_limits<int64_t>::max());
   }
 
+  // Nanoseconds of the steady clock, as FromNanos takes them.
   constexpr int64_t nanos() const { return ns_; }
+  // Whether it is Never().
   constexpr bool is_never() const { return ns_ == Never().ns_; }
 
   // Saturating; `kNever` and Past() stay what they are whatever is added.

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "flow/sys/processors.h"
+
 #ifdef __linux__
 #include <sys/sendfile.h>
 #endif
@@ -35,6 +37,10 @@ Syscalls* Syscalls::Real() {
   // while the process ends.
   static Syscalls* const real = new Syscalls;
   return real;
+}
+
+bool Syscalls::SpinningHelps() const {
+  return this == Real() && Processors() > 1;
 }
 
 MonoTime Syscalls::Now() { return ReadClock(CLOCK_MONOTONIC); }

@@ -82,6 +82,12 @@ class Syscalls {
   virtual int EpollWait(int epoll, epoll_event* events, int count,
                         int timeout_ms);
 
+  // Whether a short wait may be spun for instead (flow/adaptive_reads.h): on
+  // the real kernel, where there are several processors. What stands in for it
+  // need not have its time nor its processors, so it says no unless it is told
+  // to say otherwise.
+  virtual bool SpinningHelps() const;
+
   // --- Making and ending descriptors. All are born close-on-exec.
   virtual int Open(const char* path, int flags, mode_t mode);
   virtual int Pipe(int fds[2], int flags);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/base/macros.h"
+#include "absl/strings/str_cat.h"
 #include "flow/sys/errno_table.h"
 
 namespace flow_testing {
@@ -176,6 +177,17 @@ std::string ErrnoName(int error) {
 #endif
 #endif
   return flow::ErrnoText(error);
+}
+
+std::string CallSet::ToString() const {
+  if (*this == AllButEventfd()) return "any";
+  std::string names;
+  for (int i = 0; i < kCallCount; ++i) {
+    const Call call = static_cast<Call>(i);
+    if (!contains(call)) continue;
+    absl::StrAppend(&names, names.empty() ? "" : "|", CallName(call));
+  }
+  return names;
 }
 
 }  // namespace flow_testing

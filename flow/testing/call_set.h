@@ -130,6 +130,16 @@ class CallSet {
     return a.bits_ == b.bits_;
   }
 
+  // "send|sendmsg"; "any" for AllButEventfd().
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, CallSet calls) {
+    sink.Append(calls.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, CallSet calls) {
+    return os << calls.ToString();
+  }
+
  private:
   explicit constexpr CallSet(uint64_t bits) : bits_(bits) {}
   static constexpr uint64_t Bit(Call call) {

@@ -38,14 +38,14 @@ namespace flow_testing {
 
 // One call.
 struct CallRecord {
-  Call call = Call::kRead;
-  int fd = 0;            // `#` number; 0 if the call takes none
-  size_t requested = 0;  // bytes that were asked for or offered
-  int64_t result = 0;    // the kernel's; `#` number if the call made an fd
-  bool made_fd = false;
-  int error = 0;       // errno, 0 if it did not fail
-  std::string detail;  // of a poll: "#1:IN, timed"
-  std::string note;    // who answered if not the kernel: "fault", "script"
+  Call call = Call::kRead;  // which
+  int fd = 0;               // `#` number; 0 if the call takes none
+  size_t requested = 0;     // bytes that were asked for or offered
+  int64_t result = 0;       // the kernel's; `#` number if the call made an fd
+  bool made_fd = false;     // `result` is a `#` number
+  int error = 0;            // errno, 0 if it did not fail
+  std::string detail;       // of a poll: "#1:IN, timed"
+  std::string note;         // who answered if not the kernel: "fault", "script"
 
   // "recv(#1, 4096) = -1 EINTR [fault]".
   std::string ToString() const;
@@ -77,6 +77,13 @@ class CallTrace {
 
   // The same, a line each; says how many older ones were dropped.
   std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const CallTrace& trace) {
+    sink.Append(trace.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const CallTrace& trace) {
+    return os << trace.ToString();
+  }
 
  private:
   int Number(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

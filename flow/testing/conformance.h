@@ -130,6 +130,7 @@ class FlowConformance : public ::testing::TestWithParam<ConformanceTarget> {
   void SetUp() override;
   void TearDown() override;
 
+  // What the suite is run on.
   const ConformanceTarget& target() const { return GetParam(); }
 
   // The pair: `a()` writes and `b()` reads; if it is duplex, the other way

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "flow/cancel.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
 #include "flow/testing/conformance.h"
@@ -30,7 +31,6 @@ using conformance::Background;
 using conformance::Exchange;
 using conformance::kLate;
 using conformance::kLong;
-using conformance::kShort;
 using conformance::Pattern;
 using conformance::ReadCall;
 using conformance::ReadCalls;
@@ -38,6 +38,7 @@ using conformance::ReadExactly;
 using conformance::ReadToEof;
 using conformance::WriteCall;
 using conformance::WriteCalls;
+using ::flow::CancelSource;
 using ::flow::ErrorKind;
 using ::flow::MonoTime;
 using ::flow::PeerEnd;
@@ -291,7 +292,13 @@ TEST_P(FlowConformance, CloseGracefullyThatIsCutSaysSo) {
   }
   Background<absl::Status> read([this] { return a().Read().status(); });
   ASSERT_TRUE(conformance::WaitUntilReading(a()));
-  EXPECT_THAT(a().CloseGracefully(kShort), IsKind(ErrorKind::kDeadline));
+  CancelSource source;
+  Background<absl::Status> close(
+      [&] { return a().CloseGracefully(source.token()); });
+  // The peer has been told, and says nothing.
+  EXPECT_THAT(b().Read(kLong), IsOkAndHolds(IsEof()));
+  source.SetDeadline(MonoTime::Now());
+  EXPECT_THAT(close.Get(), IsKind(ErrorKind::kDeadline));
   ExpectCutByClose(read.Get(), "Read");
   ExpectStaysClosed(a());
   EXPECT_THAT(b().Read(kLong), IsOkAndHolds(IsEof()));

@@ -102,6 +102,11 @@ void WaitUntilWritingOr(const TestedFlow& flow,
   YieldUntil([&] { return done() || Asleep(flow.GetStats().writing); });
 }
 
+void WaitUntilReadingOr(const TestedFlow& flow,
+                        const std::function<bool()>& done) {
+  YieldUntil([&] { return done() || Asleep(flow.GetStats().reading); });
+}
+
 absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
                                         const flow::Limits& limits) {
   std::string bytes(size, '\0');

@@ -79,6 +79,12 @@ void WaitUntilWritingOrDone(const TestedFlow& flow, const Call& call);
 void WaitUntilWritingOr(const TestedFlow& flow,
                         const std::function<bool()>& done);
 
+// The same for a read.
+template <typename Call>
+void WaitUntilReadingOrDone(const TestedFlow& flow, const Call& call);
+void WaitUntilReadingOr(const TestedFlow& flow,
+                        const std::function<bool()>& done);
+
 // Reads exactly `size` bytes; less at Eof. The error of the Read otherwise.
 absl::StatusOr<std::string> ReadExactly(TestedFlow& flow, size_t size,
                                         const flow::Limits& limits = kLong);
@@ -167,6 +173,11 @@ void WaitUntilThreadSleeps(const std::atomic<pid_t>& thread_id,
 template <typename Call>
 void WaitUntilWritingOrDone(const TestedFlow& flow, const Call& call) {
   WaitUntilWritingOr(flow, [&call] { return call.done(); });
+}
+
+template <typename Call>
+void WaitUntilReadingOrDone(const TestedFlow& flow, const Call& call) {
+  WaitUntilReadingOr(flow, [&call] { return call.done(); });
 }
 
 template <typename T>

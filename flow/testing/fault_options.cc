@@ -6,20 +6,12 @@
 #include "absl/strings/str_cat.h"
 
 namespace flow_testing {
-namespace {
 
-std::string Name(CallSet calls) {
-  if (calls == CallSet::AllButEventfd()) return "any";
-  std::string names;
-  for (int i = 0; i < kCallCount; ++i) {
-    const Call call = static_cast<Call>(i);
-    if (!calls.contains(call)) continue;
-    absl::StrAppend(&names, names.empty() ? "" : "|", CallName(call));
-  }
-  return names;
+std::string NthFault::ToString() const {
+  return absl::StrCat(k, " ", ErrnoName(error), " ",
+                      times == kForever ? "forever" : absl::StrCat("x", times),
+                      " ", calls.ToString());
 }
-
-}  // namespace
 
 FaultOptions FaultOptions::FailNth(int k, int error, int times, CallSet calls) {
   FaultOptions options;
@@ -46,13 +38,7 @@ std::string FaultOptions::ToString() const {
     absl::StrAppend(&text, " reset_after_written=", *reset_after_written);
   }
   for (const NthFault& fault : nth) {
-    absl::StrAppend(&text, " nth={", fault.k, " ", ErrnoName(fault.error), " ");
-    if (fault.times == NthFault::kForever) {
-      absl::StrAppend(&text, "forever ");
-    } else {
-      absl::StrAppend(&text, "x", fault.times, " ");
-    }
-    absl::StrAppend(&text, Name(fault.calls), "}");
+    absl::StrAppend(&text, " nth={", fault.ToString(), "}");
   }
   return text;
 }

@@ -24,12 +24,23 @@ namespace flow_testing {
 // A fault that strikes by number, not by chance: the `k`-th call of `calls`
 // (counted from 1) and the `times - 1` that follow it fail with `error`.
 struct NthFault {
+  // Of `times`: all that follow.
   static constexpr int kForever = std::numeric_limits<int>::max();
 
-  int k = 1;
-  int error = 0;
-  int times = 1;
-  CallSet calls = CallSet::AllButEventfd();
+  int k = 1;      // which call is the first to fail, from 1
+  int error = 0;  // the errno
+  int times = 1;  // how many fail in a row
+  CallSet calls = CallSet::AllButEventfd();  // which calls count
+
+  // "12 EPIPE x1 send|sendmsg": number, error, how often, calls.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const NthFault& fault) {
+    sink.Append(fault.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const NthFault& fault) {
+    return os << fault.ToString();
+  }
 };
 
 // What goes wrong. Everything is off by default; the numbers from 0 to 1 are
@@ -39,6 +50,7 @@ struct FaultOptions {
   static FaultOptions FailNth(int k, int error, int times = 1,
                               CallSet calls = CallSet::AllButEventfd());
 
+  // Of all that is left to chance: the same seed and calls, the same faults.
   uint64_t seed = 1;
 
   // If not 0, a transfer is cut to a length between 1 and this.

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
 #include "flow/sys/child.h"
 
 namespace flow_testing {
@@ -416,6 +417,19 @@ int InterceptingSyscalls::GetAddrInfo(const char* node, const char* service,
 }
 void InterceptingSyscalls::FreeAddrInfo(addrinfo* result) {
   base_->FreeAddrInfo(result);
+}
+
+std::string Request::ToString() const {
+  std::string words(CallName(call));
+  absl::StrAppend(&words, "(");
+  if (fd >= 0) absl::StrAppend(&words, "fd ", fd, ", ");
+  if (to_fd >= 0) absl::StrAppend(&words, "to fd ", to_fd, ", ");
+  if (call == Call::kPoll) {
+    absl::StrAppend(&words, polled.size(), " polled, ", timeout_ms, " ms)");
+  } else {
+    absl::StrAppend(&words, bytes(), " B)");
+  }
+  return words;
 }
 
 }  // namespace flow_testing

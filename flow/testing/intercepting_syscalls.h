@@ -25,6 +25,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <ostream>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
@@ -36,11 +38,12 @@ namespace flow_testing {
 // What was asked of the kernel. Points into the caller's memory: valid while
 // the call lasts.
 struct Request {
+  // Of a limit: none.
   static constexpr size_t kAllBytes = std::numeric_limits<size_t>::max();
 
-  Call call = Call::kRead;
-  int fd = -1;     // -1 for calls that take none
-  int to_fd = -1;  // of a splice or the like: `fd` is the source
+  Call call = Call::kRead;  // which
+  int fd = -1;              // -1 for calls that take none
+  int to_fd = -1;           // of a splice or the like: `fd` is the source
   absl::Span<const iovec> memory;  // where bytes go to or come from
   size_t count = 0;                // of a splice or the like
   bool dont_wait = false;          // MSG_DONTWAIT, RWF_NOWAIT
@@ -50,6 +53,16 @@ struct Request {
 
   // The length of `memory`, or `count`.
   size_t bytes() const;
+
+  // "recv(fd 5, 4096 B)".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Request& request) {
+    sink.Append(request.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Request& request) {
+    return os << request.ToString();
+  }
 };
 
 class InterceptingSyscalls : public flow::Syscalls {
@@ -141,6 +154,7 @@ class InterceptingSyscalls : public flow::Syscalls {
   // "no"; of getaddrinfo, EAI_SYSTEM; of pthread_create, errno is the answer.)
   virtual int64_t OnCall(const Request& request, Real real) = 0;
 
+  // Who carries the calls out; never null.
   flow::Syscalls* base() const { return base_; }
 
  private:

@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "flow/changed_fields.h"
 #include "flow/endpoint.h"
 #include "flow/signal.h"
 
@@ -272,6 +273,15 @@ MemoryTransportPair(size_t capacity, const MemoryPairOptions& options) {
   auto link = std::make_shared<Link>(capacity);
   return {std::make_unique<MemoryTransport>(link, 0, options),
           std::make_unique<MemoryTransport>(link, 1, options)};
+}
+
+std::string MemoryPairOptions::ToString() const {
+  const MemoryPairOptions usual;
+  return flow::internal::ChangedFields()
+      .Given("sys", sys != nullptr)
+      .Add("first_name", first_name, usual.first_name)
+      .Add("second_name", second_name, usual.second_name)
+      .Text();
 }
 
 }  // namespace flow_testing

@@ -42,6 +42,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 
@@ -59,8 +60,20 @@ struct MemoryPairOptions {
   // The names of the two ends in messages.
   std::string first_name = "memory a";
   std::string second_name = "memory b";
+
+  // "first_name=\"client\"": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const MemoryPairOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const MemoryPairOptions& options) {
+    return os << options.ToString();
+  }
 };
 
+// How many bytes each direction holds unless told otherwise.
 inline constexpr size_t kMemoryPairCapacity = 65536;
 
 // Two flows; what one writes the other reads.

@@ -175,8 +175,8 @@ ModelEnds MakeEnds(Stream stream, flow::Syscalls* sys) {
     }
     case Stream::kSocketpair:
     case Stream::kTcp: {
-      RawPair raw =
-          stream == Stream::kTcp ? RawTcpPair(kSmallBuffer) : RawSocketPair();
+      static const RawTcpPairs* const tcp = new RawTcpPairs(kSmallBuffer);
+      RawPair raw = stream == Stream::kTcp ? tcp->Make() : RawSocketPair();
       // (A unix socket's sender has the one buffer there is.)
       for (const int fd : {raw.first.get(), raw.second.get()}) {
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSmallBuffer, sizeof(int));

@@ -64,6 +64,27 @@ Step Step::AndDo(std::function<void()> action) && {
   return std::move(*this);
 }
 
+std::string Outcome::ToString() const {
+  switch (kind_) {
+    case Kind::kResult:
+      return absl::StrCat(result_);
+    case Kind::kBytes:
+      return absl::StrCat(bytes_.size(), " bytes");
+    case Kind::kError:
+      return ErrnoName(static_cast<int>(result_));
+    case Kind::kReady:
+      return absl::StrCat("ready ", result_);
+    case Kind::kReal:
+      return "the kernel's";
+  }
+  return "unknown";
+}
+
+std::string Step::ToString() const {
+  return absl::StrCat(CallName(call_), " = ", outcome_.ToString(),
+                      times_ == 1 ? "" : absl::StrCat(", ", times_, " times"));
+}
+
 }  // namespace script
 
 namespace {

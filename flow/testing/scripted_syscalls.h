@@ -34,6 +34,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -55,7 +56,13 @@ namespace script {
 class Outcome {
  public:
   // How it answers.
-  enum class Kind : uint8_t { kResult, kBytes, kError, kReady, kReal };
+  enum class Kind : uint8_t {
+    kResult,  // a number
+    kBytes,   // of a read: these
+    kError,   // -1 and an errno
+    kReady,   // of a poll: events
+    kReal,    // what the kernel says
+  };
 
   // A result: a count of bytes (0 from a read: the end of the stream), a
   // descriptor, 0 for "done", of a poll 0 for "timed out".
@@ -68,9 +75,21 @@ class Outcome {
   Outcome(std::string bytes)  // NOLINT(google-explicit-constructor)
       : kind_(Kind::kBytes), bytes_(std::move(bytes)) {}
 
+  // What it is, and of what: of kError `result` is the errno, of kReady the
+  // events.
   Kind kind() const { return kind_; }
   int64_t result() const { return result_; }
   const std::string& bytes() const { return bytes_; }
+
+  // "12", "4 bytes", "ECONNRESET", "ready 1", "the kernel's".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Outcome& outcome) {
+    sink.Append(outcome.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Outcome& outcome) {
+    return os << outcome.ToString();
+  }
 
  private:
   friend Outcome Err(int error);
@@ -110,6 +129,7 @@ class Step {
   // something happen while the call is under way.
   Step AndDo(std::function<void()> action) &&;
 
+  // As it was made: the call, its answer, how often, and what is run first.
   Call call() const { return call_; }
   const Outcome& outcome() const { return outcome_; }
   int times() const { return times_; }
@@ -117,6 +137,16 @@ class Step {
 
   // What is wrong with `request` as this step's call; empty if nothing.
   std::string Mismatch(const Request& request) const;
+
+  // "recv = ECONNRESET, 2 times".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const Step& step) {
+    sink.Append(step.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Step& step) {
+    return os << step.ToString();
+  }
 
  private:
   Call call_;

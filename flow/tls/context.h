@@ -77,6 +77,7 @@ class TlsServerContext : public std::enable_shared_from_this<TlsServerContext> {
 
   absl::StatusOr<std::unique_ptr<TlsEngine>> Accept(
       std::unique_ptr<Transport> below);
+  size_t identity_count() const { return identities_.size(); }
 
  private:
   TlsServerContext() = default;

@@ -99,4 +99,17 @@ std::string TlsFlow::ToString() const {
   return absl::StrCat(flow.ToString(), "; ", facts.ToString());
 }
 
+std::string TlsClient::ToString() const {
+  return context_ == nullptr
+             ? "no TLS client"
+             : absl::StrCat("TLS client, ", session_count(), " sessions");
+}
+
+std::string TlsServer::ToString() const {
+  return slot_ == nullptr
+             ? "no TLS server"
+             : absl::StrCat("TLS server, ", context()->identity_count(),
+                            " identities");
+}
+
 }  // namespace flow

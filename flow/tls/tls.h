@@ -70,10 +70,21 @@ class TlsClient {
  public:
   // Reads what `options` names. INVALID_ARGUMENT, NOT_FOUND and the like, with
   // the option's name, if it can't be used.
-  static absl::StatusOr<TlsClient> Create(const TlsClientOptions& options = {});
+  [[nodiscard]] static absl::StatusOr<TlsClient> Create(
+      const TlsClientOptions& options = {});
 
   // How many sessions are there to resume.
   size_t session_count() const;
+
+  // "TLS client, 3 sessions".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsClient& client) {
+    sink.Append(client.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TlsClient& client) {
+    return os << client.ToString();
+  }
 
   // Internal.
   const std::shared_ptr<internal::TlsClientContext>& context() const {
@@ -91,11 +102,22 @@ class TlsClient {
 class TlsServer {
  public:
   // As of TlsClient; a server needs a certificate and its key.
-  static absl::StatusOr<TlsServer> Create(const TlsServerOptions& options);
+  [[nodiscard]] static absl::StatusOr<TlsServer> Create(
+      const TlsServerOptions& options);
 
   // From now on accepts with `options`, such as a new certificate. Connections
   // that are there go on. On an error nothing has changed.
-  absl::Status Reload(const TlsServerOptions& options);
+  [[nodiscard]] absl::Status Reload(const TlsServerOptions& options);
+
+  // "TLS server, 2 identities": as it is now.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsServer& server) {
+    sink.Append(server.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TlsServer& server) {
+    return os << server.ToString();
+  }
 
   // Internal: as it is now.
   std::shared_ptr<internal::TlsServerContext> context() const;
@@ -108,8 +130,8 @@ class TlsServer {
 
 // A flow under TLS, and what its handshake has settled.
 struct TlsFlow {
-  Flow flow;
-  TlsFacts facts;
+  Flow flow;       // of plaintext
+  TlsFacts facts;  // as they were after the handshake
 
   // "flow tls over tcp ..., open, ...; TLSv1.3, ...".
   std::string ToString() const;
@@ -131,14 +153,16 @@ struct TlsFlow {
 // handshake_timeout. On an error `below` is closed. INVALID_ARGUMENT for a name
 // that can't be one; FAILED_PRECONDITION if `below` is in use or has ended on
 // either side.
-absl::StatusOr<TlsFlow> TlsConnect(Flow below, const TlsClient& client,
-                                   absl::string_view server_name,
-                                   const Limits& limits = {});
+[[nodiscard]] absl::StatusOr<TlsFlow> TlsConnect(Flow below,
+                                                 const TlsClient& client,
+                                                 absl::string_view server_name,
+                                                 const Limits& limits = {});
 
 // The same as a server. To be called off the accepting thread, since a client
 // may take its time.
-absl::StatusOr<TlsFlow> TlsAccept(Flow below, const TlsServer& server,
-                                  const Limits& limits = {});
+[[nodiscard]] absl::StatusOr<TlsFlow> TlsAccept(Flow below,
+                                                const TlsServer& server,
+                                                const Limits& limits = {});
 
 }  // namespace flow
 

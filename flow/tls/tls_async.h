@@ -30,8 +30,10 @@
 
 namespace flow {
 
+// Gets the flow under TLS, or why there is none.
 using TlsCallback = absl::AnyInvocable<void(absl::StatusOr<TlsFlow>) &&>;
 
+// TlsConnect of flow/tls/tls.h, without a thread that waits.
 [[nodiscard]] std::future<absl::StatusOr<TlsFlow>> TlsConnect(
     Flow below, const TlsClient& client, absl::string_view server_name,
     AsyncContext& context, const Limits& limits);
@@ -39,6 +41,7 @@ void TlsConnect(Flow below, const TlsClient& client,
                 absl::string_view server_name, AsyncContext& context,
                 const Limits& limits, TlsCallback done);
 
+// TlsAccept, likewise.
 [[nodiscard]] std::future<absl::StatusOr<TlsFlow>> TlsAccept(
     Flow below, const TlsServer& server, AsyncContext& context,
     const Limits& limits);

@@ -15,8 +15,8 @@
 namespace flow {
 
 struct TlsFacts {
-  TlsVersion version = TlsVersion::kTls13;
-  std::string cipher;       // "TLS_AES_256_GCM_SHA384"
+  TlsVersion version = TlsVersion::kTls13;  // what is spoken
+  std::string cipher;                       // "TLS_AES_256_GCM_SHA384"
   std::string alpn;         // the application protocol; empty: none
   std::string server_name;  // whom the client asked for, escaped; empty: nobody
   bool resumed = false;     // an earlier session went on: no new certificates

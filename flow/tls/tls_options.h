@@ -25,7 +25,11 @@
 
 namespace flow {
 
-enum class TlsVersion : uint8_t { kTls12, kTls13 };
+// What is spoken.
+enum class TlsVersion : uint8_t {
+  kTls12,  // RFC 5246
+  kTls13,  // RFC 8446
+};
 
 // "TLS 1.2", "TLS 1.3".
 const char* TlsVersionName(TlsVersion version);
@@ -38,10 +42,22 @@ void AbslStringify(Sink& sink, TlsVersion version) {
 // Something in PEM: in a file, or in memory. Neither: there is none. Both is
 // INVALID_ARGUMENT.
 struct TlsPem {
-  std::string file;
-  std::string text;
+  // (With "= {}" gcc's -Wextra lets one of them be left out.)
+  std::string file = {};  // its path
+  std::string text = {};  // "-----BEGIN ..."
 
+  // Neither is given.
   bool empty() const { return file.empty() && text.empty(); }
+
+  // "file key.pem"; "1704 B in memory"; "none". Never the text itself.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsPem& pem) {
+    sink.Append(pem.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os, const TlsPem& pem) {
+    return os << pem.ToString();
+  }
 };
 
 // Who this side is.
@@ -50,10 +66,22 @@ struct TlsIdentity {
   TlsPem chain;
   // Its private key, not encrypted.
   TlsPem key;
+
+  // "chain: file chain.pem; key: file key.pem".
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsIdentity& identity) {
+    sink.Append(identity.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const TlsIdentity& identity) {
+    return os << identity.ToString();
+  }
 };
 
 // What both sides have.
 struct TlsCommonOptions {
+  // The oldest and the newest version that is spoken.
   TlsVersion min_version = TlsVersion::kTls12;
   TlsVersion max_version = TlsVersion::kTls13;
 
@@ -73,6 +101,17 @@ struct TlsCommonOptions {
   // TLS 1.3: after so many records our key changes. The default is well below
   // what a key is good for (RFC 8446, 5.5). 0: never.
   uint64_t rekey_after_records = uint64_t{1} << 22;
+
+  // "min_version=TLS 1.3": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsCommonOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const TlsCommonOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // How a client does TLS.
@@ -92,14 +131,26 @@ struct TlsClientOptions : TlsCommonOptions {
   bool insecurely_accept_any_certificate = false;
   // The certificate must be good, but may be anybody's.
   bool insecurely_accept_any_server_name = false;
+
+  // "roots=(file ca.pem)": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsClientOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const TlsClientOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 // Whether clients have to say who they are.
 enum class TlsClientCertificate : uint8_t {
   kNone,      // not asked
   kOptional,  // asked; a certificate that is shown has to be good
-  kRequired,
+  kRequired,  // asked; who shows none is refused
 };
+// "none", "optional", "required"
 absl::string_view TlsClientCertificateName(TlsClientCertificate certificate);
 std::ostream& operator<<(std::ostream& os, TlsClientCertificate certificate);
 template <typename Sink>
@@ -113,12 +164,24 @@ struct TlsServerOptions : TlsCommonOptions {
   // certificate is for that name; all others the first of all.
   std::vector<TlsIdentity> identities;
 
+  // Whether clients have to show a certificate of theirs.
   TlsClientCertificate client_certificate = TlsClientCertificate::kNone;
   // Who may vouch for clients. Must be given if they are asked.
   TlsPem client_roots;
 
   // Session tickets that a client gets, to resume with. 0: none.
   int session_tickets = 0;
+
+  // "session_tickets=2": what differs from the defaults.
+  std::string ToString() const;
+  template <typename Sink>
+  friend void AbslStringify(Sink& sink, const TlsServerOptions& options) {
+    sink.Append(options.ToString());
+  }
+  friend std::ostream& operator<<(std::ostream& os,
+                                  const TlsServerOptions& options) {
+    return os << options.ToString();
+  }
 };
 
 }  // namespace flow

@@ -37,6 +37,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "flow/adaptive_reads.h"
 #include "flow/endpoint.h"
 #include "flow/sys/syscalls.h"
 #include "flow/tls/engine.h"
@@ -69,6 +70,10 @@ class TlsTransport final : public Transport {
   bool abort_is_visible() const override { return below_.abort_is_visible(); }
   // close_notify tells, whatever is below.
   bool ends_are_visible() const override { return true; }
+  // Spins as what is below would; but what is held here poll knows nothing of.
+  AdaptiveReads adaptive_reads() const override {
+    return {/*waits_first=*/false, below_.adaptive_reads().spins};
+  }
   int native_handle() const override { return below_.native_handle(); }
   int read_handle() const override { return below_.read_handle(); }
   int write_handle() const override { return below_.write_handle(); }

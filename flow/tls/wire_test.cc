@@ -124,6 +124,21 @@ TEST_F(WireTest, PullsAreRationed) {
   EXPECT_FALSE(wire_->input_is_rationed());
 }
 
+// P12: a peer that sends and sends, but never the end of a message, gives the
+// other direction its turn all the same.
+TEST_F(WireTest, ATryPullsNoMoreThanItsRation) {
+  Make(100);
+  char c[10];
+  size_t done = 0;
+  const TlsWire::Use use(*wire_, 2);
+  for (const int given : {1, 1, 0}) {
+    EXPECT_FALSE(wire_->input_is_rationed());
+    PeerSends("a");
+    EXPECT_EQ(BIO_read_ex(bio_.get(), c, sizeof(c), &done), given);
+  }
+  EXPECT_TRUE(wire_->input_is_rationed());
+}
+
 TEST_F(WireTest, TheEndOfTheInputIsNotAskedForAgain) {
   Make(100);
   PeerSends("a");

@@ -14,7 +14,7 @@ import time
 
 import measure
 
-FLOWCAT = "//tools/flowcat"
+FLOWCAT = "//tools/flowcat:flowcat"
 TICK = os.sysconf("SC_CLK_TCK")
 GIB = 1 << 30
 

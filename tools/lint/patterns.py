@@ -130,6 +130,10 @@ ZERO_COUNT = (
     "whether a count of 0 is the end of the stream is for the transport to report and the state machine "
     "to decide: ask the Attempt, the OrEof or FlowState",
 )
+OPEN_SWITCH = (
+    "open-switch",
+    "no `default` in a switch over an enum of ours: a new enumerator has to break the build (-Wswitch)",
+)
 # Where 0 from the kernel is turned into Eof, or (a splice's) into a read that asks.
 ZERO_COUNT_HOME = re.compile(r"flow/(state\.|sys/|fd/|relay/carrier\.|testing/memory)")
 # A value that came from a call that moves bytes: `n = fd.TryRead(...)`.
@@ -198,6 +202,23 @@ def unused_usings(code):
             yield code.count("\n", 0, match.end()) + 1, UNUSED_USING
 
 
+def open_switches(code):
+    """A `default` beside enumerators of ours, in the same switch."""
+    for match in re.finditer(r"\bswitch\s*\(", code):
+        depth, at, own, default = 0, code.index("{", match.end()), False, None
+        for token in re.finditer(r"[{}]|\bcase\s+(?:\w+::)*k[A-Z]\w*\s*:|\bdefault\s*:", code[at:]):
+            text = token.group(0)
+            depth += {"{": 1, "}": -1}.get(text, 0)
+            if depth == 0:
+                break
+            if depth == 1 and text.startswith("case") and "StatusCode::" not in text:
+                own = True
+            if depth == 1 and text.startswith("default"):
+                default = at + token.start()
+        if own and default is not None:
+            yield code.count("\n", 0, default) + 1, OPEN_SWITCH
+
+
 def complaints(path, text):
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
@@ -216,6 +237,8 @@ def complaints(path, text):
         yield from zero_counts(path, code)
         yield from eintr_closes(path, code)
         yield from unused_usings(code)
+        if library(path):
+            yield from open_switches(code)
 
 
 def main():

@@ -13,8 +13,10 @@ import sys
 
 # Files of flow/ itself that are not the driver. `.h` and `.cc` belong together.
 CONTRACT = {
+    "adaptive_reads",
     "buffer",
     "cancel",
+    "changed_fields",
     "endpoint",
     "limits",
     "observer",
@@ -63,7 +65,7 @@ def room(path):
     stem = re.sub(r"(_test|_benchmark|_fuzz)?\.(h|cc|inc)$", "", parts[1])
     if stem in CONTRACT:
         return "contract"
-    return {"state": "state", "transport": "waist"}.get(stem, "driver")
+    return {"state": "state", "attempt": "waist", "transport": "waist"}.get(stem, "driver")
 
 
 def is_test(path):
