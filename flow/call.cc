@@ -60,19 +60,17 @@ void Call::NoteWait(const Wait& wait) {
 }
 
 bool Call::MaySpin(const Wait& wait) {
-  ReadHabit& habit = turn_.core().read_habit();
-  if (waited_ != Waited::kNo || !habit.spins_next() || !IsForInput(wait)) {
-    return false;
-  }
-  if (turn_.core().sys()->SpinningHelps()) return true;
-  habit.NeverSpin();
-  return false;
+  return waited_ == Waited::kNo && turn_.core().read_habit().spins_next() &&
+         IsForInput(wait);
 }
 
 Woke Call::Sleep(const Wait& wait) {
   Core& core = turn_.core();
+  // Where no spin would help no sleep is measured: a habit of spinning, even one
+  // that nobody acts on, has the next read try before it waits.
   if (turn_.role() != Role::kRead || !IsForInput(wait) ||
-      !core.transport().adaptive_reads().spins) {
+      !core.transport().adaptive_reads().spins ||
+      !core.sys()->SpinningHelps()) {
     return sleeper_.Sleep(wait);
   }
   ReadHabit& habit = core.read_habit();

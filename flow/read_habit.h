@@ -99,11 +99,6 @@ class ReadHabit {
     skips_ = next_skips_;
     next_skips_ = std::min<uint16_t>(kSkipsGrow * next_skips_, kMostSkips);
   }
-  // Spinning is of no use here.
-  void NeverSpin() {
-    budget_ns_ = 0;
-    skips_ = kMostSkips;
-  }
 
   // A wait that took less slept for no time: the data came between the try and
   // the poll. (Nor is a clock that stands still, as in a test, evidence.)

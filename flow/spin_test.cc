@@ -201,7 +201,9 @@ class CountingKernel : public InterceptingSyscalls {
     return MonoTime::FromNanos(now_.fetch_add(30) + 30);
   }
   MonoTime CoarseNow() override { return Now(); }
-  bool SpinningHelps() const override { return true; }
+  bool SpinningHelps() const override { return helps_; }
+  void SpinningHelpsNot() { helps_ = false; }
+  void PollsTake(int64_t ns) { poll_ns_ = ns; }
   int vain_reads() const { return vain_reads_; }
   int polls() const { return polls_; }
   // What is done after each read in vain.
@@ -219,7 +221,7 @@ class CountingKernel : public InterceptingSyscalls {
   int64_t OnCall(const Request& request, Real real) override {
     if (request.call == Call::kPoll) {
       ++polls_;
-      now_ += 10 * kMicro;
+      now_ += poll_ns_;
       if (peer_ != nullptr && peer_->Write(std::string(feed_, 'x')).ok())
         peer_ = nullptr;
     }
@@ -236,6 +238,8 @@ class CountingKernel : public InterceptingSyscalls {
   }
 
  private:
+  bool helps_ = true;
+  int64_t poll_ns_ = 10 * kMicro;
   std::atomic<int64_t> now_{1'000'000'000};
   std::atomic<int> vain_reads_{0};
   std::atomic<int> polls_{0};
@@ -246,12 +250,12 @@ class CountingKernel : public InterceptingSyscalls {
 };
 
 struct SpinningPair {
-  explicit SpinningPair(bool spins = true) {
+  explicit SpinningPair(bool spins = true, bool waits_first = false) {
     RawPair raw = RawSocketPair();
     flow::FdOptions options;
     options.sys = &sys;
     options.adaptive.spins = spins;
-    options.adaptive.waits_first = false;
+    options.adaptive.waits_first = waits_first;
     near = flow::Adopt(std::move(raw.first), options).value();
     far = flow::Adopt(std::move(raw.second)).value();
   }
@@ -327,6 +331,19 @@ TEST(SpinningReadTest, CanBeTurnedOff) {
     ASSERT_TRUE(pair.near.Write("ask").ok());
     EXPECT_EQ(pair.ReadFedAt(kNever), 1) << i;
   }
+}
+
+// A short wait is no reason to try before the next where nothing would be spun
+// for after the try: with one processor, and with what stands in for the kernel,
+// what system calls are made does not depend on how long they took. F1.
+TEST(SpinningReadTest, ThatCannotHelpDoesNotKeepReadsFromWaitingFirst) {
+  SpinningPair pair(/*spins=*/true, /*waits_first=*/true);
+  pair.sys.SpinningHelpsNot();
+  pair.sys.PollsTake(1'000 * kMicro);
+  EXPECT_EQ(pair.ReadFedAt(kNever), 1);
+  pair.sys.PollsTake(10 * kMicro);
+  EXPECT_EQ(pair.ReadFedAt(kNever), 1);
+  for (int i = 2; i < 8; ++i) EXPECT_EQ(pair.ReadFedAt(kNever), 0) << i;
 }
 
 // What `pair.near` is told next, which is not waited for.
