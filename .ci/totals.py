@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Counts what one `bazel test` did, from its build events and the tests' XML.
 
-Prints what failed and why, which it writes to FAILURES too, and adds a line "passed
-failed" to COUNTS. A test case
-counts once; a target that does not build, times out or dies counts as a failure. A
-skipped case is a failure too, unless its message begins with "kernel lacks", or
-with "kernel forbids" (network namespaces, in many containers).
+Prints what failed and why, which it writes to FAILURES too, and writes a line "passed
+failed" to COUNTS. A test case counts once; a target that does not build, times out or
+dies counts as a failure. A skipped case is a failure too, unless its message begins with
+"kernel lacks", or with "kernel forbids" (network namespaces, in many containers).
 
-Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS FAILURES
+Writes to AGAIN the tests that are worth another look: of which only an expectation
+failed, in a run among others on a machine that may have stood still meanwhile. Not one
+that hung, crashed, or that a sanitizer reported on, and none if more than two failed.
+
+Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS FAILURES AGAIN
 """
 
 import collections
@@ -30,8 +33,24 @@ def events(path):
 REASONS = ("kernel lacks", "kernel forbids")
 
 
+# More than so many failed tests are no coincidence.
+MOST_AGAIN = 2
+REPORTS = ("Sanitizer", "runtime error:", "DEADLYSIGNAL")
+
 # Of what a failed case says: the place, the expectation and what was there instead.
 LINES = 12
+
+
+def content(outputs, name):
+    """What a test left in its output of that name; empty if nothing."""
+    uri = next((output.get("uri", "") for output in outputs if output.get("name") == name), "")
+    if not uri.startswith("file://"):
+        return ""
+    try:
+        with open(urllib.parse.unquote(uri[len("file://") :]), encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 class Totals:
@@ -40,19 +59,22 @@ class Totals:
         self.failed = 0
         self.failures = []
         self.lacking = collections.Counter()
+        self.again = set()
+        self.certain = False  # something failed that no second look can mend
 
-    def fail(self, message, why=""):
+    def fail(self, message, why="", certain=True):
         print(f"FAILED: {message}")
+        self.certain |= certain
         self.failed += 1
         self.failures.append(message)
         self.failures += [f"    {line}" for line in why.splitlines()[:LINES] if line.strip()]
 
-    def case(self, label, case):
+    def case(self, label, case, certain):
         name = f"{label} {case.get('classname', '')}.{case.get('name', '')}"
         bad = [child for child in case if child.tag in ("failure", "error")]
         skipped = case.find("skipped")
         if bad:
-            self.fail(name, bad[0].get("message") or bad[0].text or "")
+            self.fail(name, bad[0].get("message") or bad[0].text or "", certain)
         elif skipped is not None or case.get("result") == "skipped":
             # GoogleTest puts the place on a line before the message.
             message = (skipped.get("message") or skipped.text or "") if skipped is not None else ""
@@ -70,26 +92,27 @@ class Totals:
     def result(self, label, status, outputs):
         """One run of one target (or of one of its shards)."""
         before = self.failed
-        uri = next((output.get("uri", "") for output in outputs if output.get("name") == "test.xml"), "")
-        cases = []
-        if uri.startswith("file://"):
-            path = urllib.parse.unquote(uri[len("file://") :])
-            try:
-                cases = list(xml.etree.ElementTree.parse(path).iter("testcase"))
-            except (OSError, xml.etree.ElementTree.ParseError):
-                pass
+        log = content(outputs, "test.log")
+        expectation = "[  FAILED  ]" in log or ": Failure\n" in log
+        certain = status != "FAILED" or not expectation or any(report in log for report in REPORTS)
+        if not certain:
+            self.again.add(label)
+        try:
+            cases = list(xml.etree.ElementTree.fromstring(content(outputs, "test.xml")).iter("testcase"))
+        except xml.etree.ElementTree.ParseError:
+            cases = []
         for case in cases:
-            self.case(label, case)
+            self.case(label, case, certain)
         if status != "PASSED":
             # Died after its last case (a leak, a race, a time limit)?
             if self.failed == before:
-                self.fail(f"{label}: {status}")
+                self.fail(f"{label}: {status}", certain=certain)
         elif not cases:
             self.fail(f"{label} ran no test case")
 
 
 def main():
-    path, exit_code, counts, failures = sys.argv[1:]
+    path, exit_code, counts, failures, again = sys.argv[1:]
     totals = Totals()
     for event in events(path):
         kind = next(iter(event["id"]))
@@ -111,10 +134,13 @@ def main():
     for message in sorted(totals.lacking):
         print(f"not run here: {message}")
     print(f"--- {totals.passed} cases passed, {totals.failed} failed")
-    with open(counts, "a", encoding="utf-8") as file:
+    with open(counts, "w", encoding="utf-8") as file:
         file.write(f"{totals.passed} {totals.failed}\n")
     with open(failures, "w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in totals.failures)
+    with open(again, "w", encoding="utf-8") as file:
+        if not totals.certain and len(totals.again) <= MOST_AGAIN:
+            file.writelines(f"{label}\n" for label in sorted(totals.again))
     return totals.failed > 0
 
 
