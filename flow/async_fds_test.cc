@@ -89,6 +89,43 @@ TEST(AsyncWakeUps, NoneIsLostWhileTheEventfdIsDrained) {
   EXPECT_TRUE(once);
 }
 
+// "Whoever waits wakes nobody": a read that is parked with a limit no earlier
+// than the one before it leaves the poller asleep, whose alarm it need not
+// change. A try in vain, the arming, epoll_wait and the read, F9.
+TEST(AsyncWakeUps, ParkingWithALaterLimitWakesNobody) {
+  TestKernel kernel;
+  flow::InlineExecutor executor;
+  AsyncContext context(executor, &kernel);
+  auto [a, b] = SocketsOn(context, kernel);
+  const auto rounds = [&, a = &a, b = &b](int count) {
+    for (int i = 0; i < count; ++i) {
+      auto read = b->Read(absl::Hours(1));
+      EXPECT_THAT(a->Write(std::string("x")).get(), IsOk());
+      EXPECT_THAT(read.get(), IsData("x"));
+    }
+  };
+  rounds(1);
+  kernel.writes = 0;
+  kernel.calls = 0;
+  rounds(50);
+  EXPECT_EQ(kernel.writes, 0);
+  EXPECT_LE(kernel.calls, 50 * 4);
+}
+
+// But one with an earlier limit wakes it: P3. (As does the one after it, whose
+// limit is that of the first.)
+TEST(AsyncWakeUps, ParkingWithAnEarlierLimitSetsTheAlarmAnew) {
+  AsyncContext context;
+  auto [a, b] = MemoryOn(context);
+  auto [c, d] = MemoryOn(context);
+  auto late = a.Read(absl::Hours(1));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(c.Read(absl::Milliseconds(1)).get(),
+                IsKind(ErrorKind::kDeadline));
+    EXPECT_FALSE(IsReady(late));
+  }
+}
+
 // ------------------------------------------------- shortages, and no spin (P4)
 
 struct Lack {

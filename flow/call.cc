@@ -66,8 +66,8 @@ bool Call::MaySpin(const Wait& wait) {
 
 Woke Call::Sleep(const Wait& wait) {
   Core& core = turn_.core();
-  // Where no spin would help no sleep is measured: a habit of spinning, even one
-  // that nobody acts on, has the next read try before it waits.
+  // Where no spin would help no sleep is measured: a habit of spinning, even
+  // one that nobody acts on, has the next read try before it waits.
   if (turn_.role() != Role::kRead || !IsForInput(wait) ||
       !core.transport().adaptive_reads().spins ||
       !core.sys()->SpinningHelps()) {

@@ -17,6 +17,8 @@ constexpr int kBlindMs = 60;
 // How often what was short at birth is asked for again. With the short waits
 // these two calls stay within P4.
 constexpr int kMendMs = 1000;
+// The longest wait for a timer.
+constexpr int kMostMs = 3'600'000;
 
 // Whose thread this is, and what it is handing over.
 thread_local const Poller* current = nullptr;
@@ -219,6 +221,7 @@ void Poller::Turn() {
   }
   {
     absl::MutexLock lock(&mu_);
+    waits_ = false;
     poked_.store(false, std::memory_order_seq_cst);
     for (const PollSet::Event& event : events_) HandleEvent(event);
     HandleNotices();
@@ -229,23 +232,36 @@ void Poller::Turn() {
 }
 
 int Poller::TimeoutMs() {
+  waits_ = false;
   if (first_ready_ != nullptr || !tasks_.empty()) return 0;
   {
     absl::MutexLock lock(&notices_mu_);
     if (first_notice_ != nullptr) return 0;
   }
   if (stopping() && live_.load(std::memory_order_seq_cst) == 0) return 0;
-  int longest = set_->is_makeshift() ? kMendMs : -1;
-  if (!wake_fd_.valid()) longest = kBlindMs;
-  if (timers_.empty()) return longest;
-  const int64_t now = sys_->Now().nanos();
-  const int64_t first = timers_.begin()->first;
-  if (first <= now) return 0;
-  // Rounded up: a deadline is never early. Clamped: the loop looks again.
-  const int64_t ms =
-      std::min<int64_t>((first - now - 1) / kMilli + 1, 3'600'000);
-  return longest < 0 ? static_cast<int>(ms)
-                     : std::min(longest, static_cast<int>(ms));
+  int timeout = set_->is_makeshift() ? kMendMs : -1;
+  if (!wake_fd_.valid()) timeout = kBlindMs;
+  alarm_ = NextAlarm();
+  if (!alarm_.is_never()) {
+    const int64_t now = sys_->Now().nanos();
+    if (alarm_.nanos() <= now) return 0;
+    // Rounded up: a deadline is never early. Clamped: the loop looks again.
+    const int ms = static_cast<int>(
+        std::min<int64_t>((alarm_.nanos() - now - 1) / kMilli + 1, kMostMs));
+    timeout = timeout < 0 ? ms : std::min(timeout, ms);
+  }
+  waits_ = true;
+  return timeout;
+}
+
+// The first timer's instant; or the last alarm's, if that is still to come and
+// what it was set for is over: who parks next with a limit like that, as the
+// calls of one flow do, so need not have it set anew. The thread then wakes
+// once for nothing.
+MonoTime Poller::NextAlarm() {
+  const MonoTime first =
+      timers_.empty() ? kNever : MonoTime::FromNanos(timers_.begin()->first);
+  return alarm_ < first && alarm_ > sys_->Now() ? alarm_ : first;
 }
 
 bool Poller::Mend() {
@@ -310,7 +326,7 @@ void Poller::RunTasks() {
 void Poller::Post(absl::AnyInvocable<void() &&> task) {
   absl::MutexLock lock(&mu_);
   tasks_.push_back(std::move(task));
-  Poke();
+  PokeIfWaiting();
 }
 
 }  // namespace internal

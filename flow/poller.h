@@ -241,7 +241,9 @@ class Poller {
   void Turn() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it is stopped and nothing is left to be done.
   bool IsOver() ABSL_LOCKS_EXCLUDED(mu_);
+  // How long the turn is to wait; sets waits_ and alarm_.
   int TimeoutMs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  MonoTime NextAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void HandleEvent(const PollSet::Event& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void HandleNotices() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -269,7 +271,12 @@ class Poller {
   void RunReady() ABSL_LOCKS_EXCLUDED(mu_);
   void RunTasks() ABSL_LOCKS_EXCLUDED(mu_);
   void Unregister(ParkedFlow::Watch& watch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the wait of the thread, if it is in one. It takes a system call, and
+  // the thread two.
   void Poke();
+  void PokeIfWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (waits_) Poke();
+  }
   void DrainPokes();
 
   Syscalls* const sys_;
@@ -295,6 +302,12 @@ class Poller {
   size_t ready_count_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_set<ParkedFlow*> flows_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void() &&>> tasks_ ABSL_GUARDED_BY(mu_);
+  // Whether the thread waits, or is about to, without looking at all this once
+  // more: who changes it has to poke.
+  bool waits_ ABSL_GUARDED_BY(mu_) = false;
+  // When it ends that wait, or the next, by itself; if it waits for longer, it
+  // has been poked.
+  MonoTime alarm_ ABSL_GUARDED_BY(mu_) = kNever;
 
   absl::Mutex notices_mu_ ABSL_ACQUIRED_AFTER(mu_);  // a leaf
   Notice* first_notice_ ABSL_GUARDED_BY(notices_mu_) = nullptr;

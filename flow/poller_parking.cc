@@ -76,14 +76,14 @@ void Poller::Park(Parked& operation, ParkedFlow& flow, const Wait& wait,
           std::min(operation.wake_at_, sys_->Now() + kShortage);
     }
   }
-  bool first = false;
-  if (!operation.wake_at_.is_never()) {
-    const auto at =
-        timers_.insert({operation.wake_at_.nanos(), &operation}).first;
-    first = at == timers_.begin();
-  }
+  const MonoTime at = operation.wake_at_;
+  if (!at.is_never()) timers_.insert({at.nanos(), &operation});
   if (over) Ready(operation);
-  if (over || first || (wait.fd >= 0 && !set_->sees_changes())) Poke();
+  const bool sooner = at < alarm_;
+  if (sooner) alarm_ = at;
+  if (over || sooner || (wait.fd >= 0 && !set_->sees_changes())) {
+    PokeIfWaiting();
+  }
 }
 
 // Null if there is no signal.
@@ -148,7 +148,7 @@ void Poller::MakeReady(Parked& operation) {
   absl::MutexLock lock(&mu_);
   if (operation.place_ == Parked::Place::kParked) Unpark(operation);
   if (operation.place_ == Parked::Place::kNowhere) PushReady(operation);
-  Poke();
+  PokeIfWaiting();
 }
 
 bool Poller::Claim(Parked& operation) {
@@ -363,7 +363,7 @@ void Poller::EndShut(ParkedFlow& flow) {
   --flow.shutting_;
   flow.shuts_.fetch_add(1, std::memory_order_acq_rel);
   WakeAll(flow);
-  Poke();
+  PokeIfWaiting();
 }
 
 bool Poller::IsAlwaysReady(int fd) {

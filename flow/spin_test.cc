@@ -334,8 +334,8 @@ TEST(SpinningReadTest, CanBeTurnedOff) {
 }
 
 // A short wait is no reason to try before the next where nothing would be spun
-// for after the try: with one processor, and with what stands in for the kernel,
-// what system calls are made does not depend on how long they took. F1.
+// for after the try: with one processor, and with what stands in for the
+// kernel, what system calls are made does not depend on how long they took. F1.
 TEST(SpinningReadTest, ThatCannotHelpDoesNotKeepReadsFromWaitingFirst) {
   SpinningPair pair(/*spins=*/true, /*waits_first=*/true);
   pair.sys.SpinningHelpsNot();
