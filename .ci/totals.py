@@ -16,6 +16,7 @@ Usage: totals.py EVENTS_JSON BAZEL_EXIT_CODE COUNTS FAILURES AGAIN
 import collections
 import json
 import os
+import re
 import sys
 import urllib.parse
 import xml.etree.ElementTree
@@ -36,6 +37,8 @@ REASONS = ("kernel lacks", "kernel forbids")
 # More than so many failed tests are no coincidence.
 MOST_AGAIN = 2
 REPORTS = ("Sanitizer", "runtime error:", "DEADLYSIGNAL")
+# The last line of a test that came to its end; who dies on the way has none.
+SUMMARY = re.compile(r" ?\d+ FAILED TESTS?")
 
 # Of what a failed case says: the place, the expectation and what was there instead.
 LINES = 12
@@ -93,8 +96,9 @@ class Totals:
         """One run of one target (or of one of its shards)."""
         before = self.failed
         log = content(outputs, "test.log")
-        expectation = "[  FAILED  ]" in log or ": Failure\n" in log
-        certain = status != "FAILED" or not expectation or any(report in log for report in REPORTS)
+        last = log.rstrip().rpartition("\n")[2]
+        came_to_its_end = SUMMARY.fullmatch(last) is not None
+        certain = status != "FAILED" or not came_to_its_end or any(report in log for report in REPORTS)
         if not certain:
             self.again.add(label)
         try:

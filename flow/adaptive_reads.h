@@ -11,10 +11,10 @@
 //
 // Flows of TLS over such a descriptor spin as it does, and never wait first.
 // Neither changes what a call answers, and an idle flow never spins: no wait
-// that took longer than a quarter of a millisecond is followed by one, and a
-// blocked call makes at most 20 system calls a second with all of them (P4).
-// Futures wait first too, in their poller, after eight waits in a row; they
-// never spin.
+// that took longer than a quarter of a millisecond is followed by one. The
+// tries of a spin, at most 12, come before the call's first sleep, from which
+// on P4 counts its system calls. Futures wait first too, in their poller, after
+// eight waits in a row; they never spin.
 //
 // A value; each flow keeps its own.
 

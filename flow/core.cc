@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "flow/sys/fork_generation.h"
 
@@ -70,9 +69,12 @@ Answer Core::Resume(Role role) {
   return Apply([role](FlowState s) { return s.Resume(role); }).answer;
 }
 
-Answer Core::AfterTry(Role role, Tried tried, const absl::Status& error) {
-  const auto event = [role, tried](FlowState s) {
-    return s.AfterTry(role, tried);
+Answer Core::AfterTry(Role role, Tried tried, const absl::Status& error,
+                      bool early) {
+  const auto event = [role, tried, early](FlowState s) {
+    const bool again = early && tried == Tried::kWouldBlock &&
+                       s.read_end() == ReadEnd::kDraining;
+    return s.AfterTry(role, again ? Tried::kMoved : tried);
   };
   Step step;
   if (error.ok()) {

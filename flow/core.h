@@ -88,8 +88,11 @@ class Core {
   // an ending).
   bool WaitTurn(Role role, Sleeper& sleeper, Woke& woke);
   Answer Resume(Role role);
-  // Records what a try did. `error` is the Status if the try failed.
-  Answer AfterTry(Role role, Tried tried, const absl::Status& error);
+  // Records what a try did. `error` is the Status if the try failed. `early`:
+  // it began before the read side was draining, if it is by now, so that it is
+  // not known to have found nothing: kMoved then, and it has to be made again.
+  Answer AfterTry(Role role, Tried tried, const absl::Status& error,
+                  bool early = false);
   // Says that a write was cut in the middle; `error` is what later writes get.
   void Seal(const absl::Status& error);
   void ShutdownDone();

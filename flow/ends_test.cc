@@ -217,6 +217,29 @@ TEST(EndsTest, WhatHadArrivedBeforeTheWritersResetIsReadFirst) {
   }
 }
 
+// The same if the reader was inside a try, which had found nothing, or paused
+// between two: what it knows is older than the reset.
+TEST(EndsTest, WhatArrivedDuringATryBeforeTheWritersResetIsReadFirst) {
+  auto hooks = std::make_shared<Hooks>();
+  Flow f = FlowOn(hooks);
+  hooks->write = [](Iovecs) { return Attempt::Failed(ECONNRESET); };
+  hooks->read = [&](Iovecs into) {
+    if (hooks->reads != 2) {
+      if (hooks->reads == 1) {
+        EXPECT_THAT(f.Write("x"), IsKind(ErrorKind::kReset));
+      }
+      return hooks->Blocked();
+    }
+    static_cast<char*>(into[0].iov_base)[0] = 'd';
+    return Attempt::Transferred(1);
+  };
+  EXPECT_THAT(f.Read(), IsOkAndHolds(IsData("d")));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(f.Read(), IsKind(ErrorKind::kReset));
+  }
+  EXPECT_EQ(hooks->reads, 3);
+}
+
 // ------------------------------------------------------------ endings are
 // sticky
 

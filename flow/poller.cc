@@ -232,7 +232,6 @@ void Poller::Turn() {
 }
 
 int Poller::TimeoutMs() {
-  waits_ = false;
   if (first_ready_ != nullptr || !tasks_.empty()) return 0;
   {
     absl::MutexLock lock(&notices_mu_);
@@ -241,14 +240,16 @@ int Poller::TimeoutMs() {
   if (stopping() && live_.load(std::memory_order_seq_cst) == 0) return 0;
   int timeout = set_->is_makeshift() ? kMendMs : -1;
   if (!wake_fd_.valid()) timeout = kBlindMs;
-  alarm_ = NextAlarm();
-  if (!alarm_.is_never()) {
-    const int64_t now = sys_->Now().nanos();
-    if (alarm_.nanos() <= now) return 0;
-    // Rounded up: a deadline is never early. Clamped: the loop looks again.
-    const int ms = static_cast<int>(
-        std::min<int64_t>((alarm_.nanos() - now - 1) / kMilli + 1, kMostMs));
-    timeout = timeout < 0 ? ms : std::min(timeout, ms);
+  if (!timers_.empty() || !alarm_.is_never()) {
+    const MonoTime now = sys_->Now();
+    alarm_ = NextAlarm(now);
+    if (alarm_ <= now) return 0;
+    if (!alarm_.is_never()) {
+      // Rounded up: a deadline is never early. Clamped: the loop looks again.
+      const int64_t ms = (alarm_.nanos() - now.nanos() - 1) / kMilli + 1;
+      timeout = static_cast<int>(std::min<int64_t>(
+          ms, timeout < 0 ? kMostMs : std::min(timeout, kMostMs)));
+    }
   }
   waits_ = true;
   return timeout;
@@ -258,10 +259,10 @@ int Poller::TimeoutMs() {
 // what it was set for is over: who parks next with a limit like that, as the
 // calls of one flow do, so need not have it set anew. The thread then wakes
 // once for nothing.
-MonoTime Poller::NextAlarm() {
+MonoTime Poller::NextAlarm(MonoTime now) {
   const MonoTime first =
       timers_.empty() ? kNever : MonoTime::FromNanos(timers_.begin()->first);
-  return alarm_ < first && alarm_ > sys_->Now() ? alarm_ : first;
+  return alarm_ < first && alarm_ > now ? alarm_ : first;
 }
 
 bool Poller::Mend() {

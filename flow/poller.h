@@ -241,9 +241,9 @@ class Poller {
   void Turn() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it is stopped and nothing is left to be done.
   bool IsOver() ABSL_LOCKS_EXCLUDED(mu_);
-  // How long the turn is to wait; sets waits_ and alarm_.
+  // How long the turn is to wait; sets alarm_, and waits_ if that is not 0.
   int TimeoutMs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  MonoTime NextAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  MonoTime NextAlarm(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void HandleEvent(const PollSet::Event& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void HandleNotices() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -118,9 +118,10 @@ Woke Sleeper::Sleep(const Wait& asked) {
       const MonoTime slice_end = now + kAloneSlice;
       woken_by_fd_ = Poll(wait, /*with_fd=*/true, nullptr,
                           std::min(until, slice_end), now);
-      // No limit lay within the slice, so none can have come before the fd.
-      if (woken_by_fd_ && slice_end <= until) {
-        return limits_.cancel.cancelled() ? Woke::kCancelled : Woke::kRetry;
+      // No limit lay within the slice, and the token, which says so when its
+      // deadline is moved, is as it was: none can have come before the fd.
+      if (woken_by_fd_ && slice_end <= until && !Signalled(wait)) {
+        return Woke::kRetry;
       }
       if (!woken_by_fd_ && !Signalled(wait)) {
         woken_by_fd_ = SleepLinked(wait, until);

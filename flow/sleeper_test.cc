@@ -315,6 +315,21 @@ TEST(SleeperTest, ADeadlineThatIsMovedDuringTheSleepCounts) {
   }
 }
 
+// "Past it: DEADLINE_EXCEEDED": also if it was moved there while the descriptor
+// was polled alone, before that became ready.
+TEST(SleeperTest, ADeadlineThatIsMovedDuringTheFirstSliceCounts) {
+  FakeKernel kernel;
+  CancelSource source;
+  kernel.on_poll = [&](pollfd* fds, nfds_t, int) {
+    source.SetDeadline(kernel.now);
+    return FakeKernel::Ready(fds, 0);
+  };
+  const Limits limits(source.token());
+  Sleeper sleeper(&kernel, limits, nullptr);
+  sleeper.Arm();
+  EXPECT_EQ(sleeper.Sleep(kOnFd), Woke::kDeadline);
+}
+
 // "stall_timeout (longest time without progress)".
 TEST(SleeperTest, TheStallLimitBeginsAnewWithEachByte) {
   FakeKernel kernel;

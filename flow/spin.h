@@ -2,8 +2,8 @@
 //
 // Spin: the pauses between the tries of one spin (flow/read_habit.h says when
 // one is made). They grow, so that an answer within a few us is found within
-// one, and a dozen tries reach across 300 us: with them a call that then sleeps
-// still makes fewer than 20 system calls in its first second (P4).
+// one, and a dozen tries reach across 300 us. They come before the first sleep,
+// from which on P4 counts; a sleep that is not disturbed adds one or two.
 //
 //   Spin spin(sys, most_ns, limit);
 //   while (attempt.would_block() && spin.Pause()) attempt = try again;

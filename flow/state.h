@@ -81,7 +81,8 @@
 // the kernel at once, the 0 can be recorded before the reset is. So an end met
 // by one direction while the other is inside a try is not believed before that
 // try has ended too: if it failed for the whole flow, that failure is the end
-// of both. A try never blocks, so this is settled at once.
+// of both. A try never blocks, so this is settled at once; or within 300 us, if
+// the other spins (flow/spin.h), which counts as one try.
 //
 // Why "draining": data that had arrived before a reset can still be read. After
 // the writer has met a failure of the flow, reads go on until they find

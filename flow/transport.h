@@ -127,9 +127,9 @@ class Transport {
   // True for plain fds, where readiness of the fd is readiness of the flow: no
   // byte is ever held between the kernel and TryRead.
   virtual bool PollIsTruth() const { return false; }
-  // Which habits blocking reads may take on. To wait before a try is only right
-  // where PollIsTruth; to spin, where a try that finds nothing costs no more
-  // than one system call.
+  // Which habits reads may take on, those of futures too. To wait before a try
+  // is only right where PollIsTruth; to spin, where a try that finds nothing
+  // costs no more than one system call.
   virtual AdaptiveReads adaptive_reads() const { return {false, false}; }
   // The fd behind this, for getsockopt and the like; -1 if there is none, or
   // two. Still owned by the transport.

@@ -32,6 +32,7 @@ absl::Status FailureStatus(const Attempt& attempt, ErrorDetail detail,
 
 Answer Turn::Enter() {
   answer_ = core_.Enter(role_);
+  drains_ = core_.state().read_end() == ReadEnd::kDraining;
   switch (answer_) {
     case Answer::kTry:
     case Answer::kSettle:
@@ -74,7 +75,11 @@ Answer Turn::Look() {
   return answer_;
 }
 
-Answer Turn::Resume() { return answer_ = core_.Resume(role_); }
+Answer Turn::Resume() {
+  answer_ = core_.Resume(role_);
+  drains_ = core_.state().read_end() == ReadEnd::kDraining;
+  return answer_;
+}
 
 Answer Turn::WaitFirst() {
   // The end of a try that took nothing and learnt nothing: who sleeps must not
@@ -92,9 +97,13 @@ Answer Turn::Record(const Attempt& attempt) {
   if (attempt.eof() && direction() == Direction::kWrite) {
     return Misbehaved("an end of stream that is no read's");
   }
-  return answer_ = core_.AfterTry(
-             role_, Classify(attempt),
-             attempt.failed() ? ErrorOf(attempt) : absl::OkStatus());
+  answer_ =
+      core_.AfterTry(role_, Classify(attempt),
+                     attempt.failed() ? ErrorOf(attempt) : absl::OkStatus(),
+                     /*early=*/!drains_);
+  // What had arrived before the writer met the end may be there by now, which
+  // the try, or the last one of a spin that was cut, was too early to find.
+  return answer_ == Answer::kMoved ? Resume() : answer_;
 }
 
 Answer Turn::GoOn() {

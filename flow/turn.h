@@ -156,6 +156,7 @@ class Turn {
   Place place_ = Place::kOutside;
   Answer answer_ = Answer::kClosed;
   bool has_answer_ = false;
+  bool drains_ = false;  // the read side did, when the last try began
   const absl::string_view operation_;
   const uint64_t total_;
   uint64_t done_ = 0;

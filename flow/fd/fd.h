@@ -90,7 +90,7 @@ namespace flow {
 struct FdOptions {
   // Makes the flow's system calls; null is the real kernel. Must outlive it.
   Syscalls* sys = nullptr;
-  // What blocking reads that keep having to wait may do about it. Nothing on
+  // What reads that keep having to wait may do about it. Nothing on
   // what has no peer: a file.
   AdaptiveReads adaptive;
   // What both ends are called, if the kernel's names (getsockname(2),

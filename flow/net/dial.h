@@ -58,7 +58,7 @@ struct NetOptions {
   // beside it. At least 10 ms; absl::InfiniteDuration() tries the next only
   // when one has failed.
   absl::Duration attempt_delay = absl::Milliseconds(250);
-  // What the flow's blocking reads may do where they keep having to wait.
+  // What the flow's reads may do where they keep having to wait.
   AdaptiveReads adaptive;
 
   // "attempt_delay=1s": what differs from the defaults.
@@ -78,9 +78,9 @@ struct NetOptions {
 // NOT_FOUND: no such unix path. PERMISSION_DENIED: it may not be used.
 // DEADLINE_EXCEEDED, CANCELLED: a limit, also while a unix listener's queue
 // stays full; a stall limit that is passed has the next address begun with, if
-// there is one. RESOURCE_EXHAUSTED: no fds or threads left. The message has the
-// reason of each address that has failed, and names those that had not
-// answered. On every error nothing is left open.
+// there is one. RESOURCE_EXHAUSTED: no fds or threads left, or 256 look-ups are
+// under way. The message has the reason of each address that has failed, and
+// names those that had not answered. On every error nothing is left open.
 [[nodiscard]] absl::StatusOr<Flow> Dial(absl::string_view address,
                                         const Limits& limits = {},
                                         const NetOptions& options = {});

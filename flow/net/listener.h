@@ -81,7 +81,7 @@ struct ListenOptions {
   // this kind of address (the table of flow/net/socket_options.h): of several
   // kinds, each has its own behind its address.
   SocketOptions socket;
-  // What blocking reads of its flows may do where they keep having to wait.
+  // What reads of its flows may do where they keep having to wait.
   AdaptiveReads adaptive;
 
   // "backlog=5": what differs from the defaults.

@@ -9,11 +9,6 @@ type -P gdb >/dev/null || {
   exit 1
 }
 
-if [[ -n ${ASAN_OPTIONS-}${TSAN_OPTIONS-}${UBSAN_OPTIONS-} ]]; then
-  echo "SKIPPED: programs for sanitizers are built with less debug information"
-  exit 0
-fi
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -37,7 +32,12 @@ timeout 100 gdb -nx -batch -iex "set debuginfod enabled off" \
   -x "$2" -x "$work/commands" "$1" >"$work/said" 2>&1 || true
 
 if grep -qE "ptrace: Operation not permitted|Could not trace the inferior|Cannot create process" "$work/said"; then
-  echo "SKIPPED: no program may be traced here"
+  echo "SKIPPED: kernel forbids to trace a program"
+  # As GoogleTest would say it, for who counts (.ci/totals.py).
+  [[ -z ${XML_OUTPUT_FILE-} ]] || cat >"$XML_OUTPUT_FILE" <<'END'
+<testsuites><testsuite name="gdb"><testcase name="flow_py_test" classname="gdb" result="skipped">
+<skipped message="kernel forbids to trace a program"/></testcase></testsuite></testsuites>
+END
   exit 0
 fi
 

@@ -23,10 +23,6 @@ REASONS = {
     "ScriptedSyscalls::Others": "is handed over, never given back",
     "Outcome::Kind": "Outcome says it",
     "FlowConformance": "a GoogleTest fixture",
-    "ModelGuide": "Print tells what it knows",
-    "ModelGuide::Target": "is handed back to the guide, which tells of it",
-    "ModelGuide::Sum": "model_test prints it in words of its own",
-    "RandomRun": "tells each divergence as it finds it",
 }
 
 SCOPE = re.compile(
