@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <openssl/ssl.h>
+#include <sched.h>
 
 #include <csignal>
 #include <cstdio>
@@ -23,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
+#include "flow/bench/rig.h"
 #include "flow/fd/fd.h"
 #include "flow/flow.h"
 #include "flow/limits.h"
@@ -36,6 +38,7 @@
 namespace flow {
 namespace {
 
+using ::flow_bench::PinTo;
 using ::flow_testing::GoodClient;
 using ::flow_testing::GoodServer;
 using ::flow_testing::SharedIdentity;
@@ -140,13 +143,31 @@ std::pair<Flow, Flow> TlsFlows() {
 
 Limits Armed() { return absl::Hours(1); }
 
+// One thread on each of two processors, where this process may use two: left to
+// the scheduler, both are on one now, on two then. This one has the first.
+class OneEach {
+ public:
+  OneEach() {
+    Must(sched_getaffinity(0, sizeof(before_), &before_) == 0);
+    PinTo(0);
+  }
+  ~OneEach() { Must(sched_setaffinity(0, sizeof(before_), &before_) == 0); }
+  OneEach(const OneEach&) = delete;
+  OneEach& operator=(const OneEach&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
 // --------------------------------------------------------------------- stream
 
 void BM_StreamRaw(benchmark::State& state) {
   RawPair pair;
   auto [a, b] = pair.Connect();
   const std::string block(kBlock, 'b');
+  const OneEach one_each;
   std::thread writer([&, &a = a] {
+    PinTo(1);
     for (;;) {
       size_t done = 0;
       if (SSL_write_ex(a.ssl(), block.data(), block.size(), &done) != 1) return;
@@ -166,7 +187,9 @@ void BM_StreamRaw(benchmark::State& state) {
 void BM_StreamFlow(benchmark::State& state) {
   auto [a, b] = TlsFlows();
   const std::string block(kBlock, 'b');
+  const OneEach one_each;
   std::thread writer([&, &a = a] {
+    PinTo(1);
     const Limits limits = Armed();
     while (a.Write(block, limits).ok()) {
     }
@@ -190,7 +213,9 @@ void BM_StreamFlow(benchmark::State& state) {
 void BM_PingPongRaw(benchmark::State& state) {
   RawPair pair;
   auto [a, b] = pair.Connect();
+  const OneEach one_each;
   std::thread echo([&b = b] {
+    PinTo(1);
     char ping[kPing];
     size_t n = 0;
     while (SSL_read_ex(b.ssl(), ping, kPing, &n) == 1) b.Write(ping, n);
@@ -206,7 +231,9 @@ void BM_PingPongRaw(benchmark::State& state) {
 
 void BM_PingPongFlow(benchmark::State& state) {
   auto [a, b] = TlsFlows();
+  const OneEach one_each;
   std::thread echo([&b = b] {
+    PinTo(1);
     const Limits limits = Armed();
     char ping[kPing];
     for (;;) {
