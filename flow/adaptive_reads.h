@@ -39,10 +39,11 @@ struct AdaptiveReads {
   // is worth it where another processor is about to answer and being woken
   // takes longer than the answer. Where it was in vain, or found neither an
   // answer to a write nor as much as was asked for (at least 16 KiB), or the
-  // answers take longer than 50 us time and again, the next 4 waits are not
-  // spun for, then 16, up to 4,096. Off: never; nor is it done where the
-  // process has only one processor. (A quota of processor time, cpu.max of a
-  // control group, is not looked at: where that is what is short, turn it off.)
+  // answers take longer than 50 us several times in a row (4, up to 16), the
+  // next 4 waits are not spun for, then 16, up to 4,096. Off: never; nor is it
+  // done where the process has only one processor. (A quota of processor time,
+  // cpu.max of a control group, is not looked at: where that is what is short,
+  // turn it off.)
   bool spins = true;
 
   // "spins=no": what differs from the defaults.

@@ -8,8 +8,15 @@
 // virtual machine to wake an idle processor takes 100 us and more [run]. The
 // first spin has to outlast the peer's own waking; from then on neither side
 // sleeps, and an answer takes a few us. So the first may be as long as twice
-// the wait that was seen, while two in a row of more than 50 us end it: then
-// the peer is what takes the time, and a sleep costs the processor less.
+// the wait that was seen, while several in a row of more than 50 us end it:
+// then the peer is what takes the time, and a sleep costs the processor less.
+//
+// How many those are: where both sides spin and one has lost its processor for
+// a while, both give up, one a few reads before the other, and each begins
+// again while the other sleeps. With two neither ever met the other spinning,
+// both passed over more waits each time, and a ping-pong between two processors
+// that had been disturbed once took ten times as long for a second [run]. As
+// many as were passed over, or a share of them, and they meet.
 //
 // What a spin finds is worth it if it is an answer, or fills memory of 16 KiB
 // and more. Else a stream is coming in pieces: who reads it later reads more at
@@ -70,7 +77,7 @@ class ReadHabit {
     budget_ns_ = kShortestNs < ns && ns <= kQuickNs
                      ? static_cast<int32_t>(std::min(2 * ns, kLongestSpinNs))
                      : 0;
-    slow_ = false;
+    slow_in_a_row_ = 0;
   }
   void SleptUnmeasured() {
     if (skips_ > 0) --skips_;
@@ -87,14 +94,13 @@ class ReadHabit {
   // A spin is over, after so long. `paid`: it found what was worth it.
   void Spun(bool paid, int64_t ns) {
     const bool slow = ns > kAnswerNs;
-    if (paid && !(slow && slow_)) {
-      // A slow one is no reason to try again sooner.
-      if (!slow) {
-        next_skips_ = std::max<uint16_t>(next_skips_ / kSkipsGrow, kFirstSkips);
-      }
-      slow_ = slow;
+    if (paid && !slow) {
+      next_skips_ = std::max<uint16_t>(next_skips_ / kSkipsGrow, kFirstSkips);
+      slow_in_a_row_ = 0;
       return;
     }
+    // A slow one is no reason to try again sooner.
+    if (paid && ++slow_in_a_row_ < MostSlow()) return;
     budget_ns_ = 0;
     skips_ = next_skips_;
     next_skips_ = std::min<uint16_t>(kSkipsGrow * next_skips_, kMostSkips);
@@ -112,15 +118,24 @@ class ReadHabit {
   static constexpr uint16_t kFirstSkips = 4;
   static constexpr uint16_t kSkipsGrow = 4;
   static constexpr uint16_t kMostSkips = 4'096;
+  // Slow answers in a row that end it: this many, or a half of the waits that
+  // were passed over before, up to so many.
+  static constexpr uint16_t kFewestSlow = 4;
+  static constexpr uint16_t kMostSlow = 16;
 
  private:
+  int MostSlow() const {
+    const auto half = static_cast<uint16_t>(next_skips_ / kSkipsGrow / 2);
+    return std::clamp(half, kFewestSlow, kMostSlow);
+  }
+
   int fd_ = -1;
   int32_t budget_ns_ = 0;  // of the next spin; 0: none
   uint32_t writes_ = 0;    // of the flow, as AwaitsAnswer saw them
   uint16_t skips_ = 0;     // so many sleeps are not looked at
   uint16_t next_skips_ = kFirstSkips;
   uint8_t waits_ = 0;  // reads in a row that had to wait, as far as known
-  bool slow_ = false;  // the last spin took longer than an answer should
+  uint8_t slow_in_a_row_ = 0;  // spins that took longer than an answer should
 };
 
 }  // namespace internal
